@@ -1,0 +1,1 @@
+//! The filetest runner of Windlass, and the tests themselves.

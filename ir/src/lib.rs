@@ -1,0 +1,1 @@
+//! The machine-independent SSA language of Windlass: data structures, text, verifier, analyses, interpreter.
