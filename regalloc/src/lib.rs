@@ -161,18 +161,12 @@ pub struct ProgPoint {
 impl ProgPoint {
     /// The point before an instruction.
     pub const fn before(inst: Inst) -> Self {
-        ProgPoint {
-            inst,
-            side: Side::Before,
-        }
+        ProgPoint { inst, side: Side::Before }
     }
 
     /// The point after an instruction.
     pub const fn after(inst: Inst) -> Self {
-        ProgPoint {
-            inst,
-            side: Side::After,
-        }
+        ProgPoint { inst, side: Side::After }
     }
 }
 
@@ -363,10 +357,9 @@ impl fmt::Display for Error {
         match self {
             Error::RegFile(what) => write!(f, "the register file is inconsistent: {what}"),
             Error::TooLarge => write!(f, "the function is too large"),
-            Error::Layout { block } => write!(
-                f,
-                "{block} is empty or not laid out after the block before it"
-            ),
+            Error::Layout { block } => {
+                write!(f, "{block} is empty or not laid out after the block before it")
+            }
             Error::Graph { block } => {
                 write!(f, "successors and predecessors of {block} do not agree")
             }
@@ -380,10 +373,7 @@ impl fmt::Display for Error {
                 )
             }
             Error::BranchArgs { block, succ_index } => {
-                write!(
-                    f,
-                    "arguments of {block} do not match the parameters of its successor {succ_index}"
-                )
+                write!(f, "arguments of {block} do not match the parameters of its successor {succ_index}")
             }
             Error::EntryParams => write!(f, "the entry block has parameters"),
             Error::VRegOutOfRange { vreg } => write!(f, "{vreg} does not exist"),

@@ -73,18 +73,8 @@ pub struct Operand {
 
 impl Operand {
     /// An operand with all parts given.
-    pub const fn new(
-        vreg: VReg,
-        kind: OperandKind,
-        pos: OperandPos,
-        constraint: Constraint,
-    ) -> Self {
-        Operand {
-            vreg,
-            kind,
-            pos,
-            constraint,
-        }
+    pub const fn new(vreg: VReg, kind: OperandKind, pos: OperandPos, constraint: Constraint) -> Self {
+        Operand { vreg, kind, pos, constraint }
     }
 
     const fn early_use(vreg: VReg, constraint: Constraint) -> Self {
@@ -142,18 +132,12 @@ impl Operand {
 
     /// Two values read early from the halves of a register pair: low, high.
     pub const fn pair_use(lo: VReg, hi: VReg) -> [Self; 2] {
-        [
-            Operand::early_use(lo, Constraint::PairLo),
-            Operand::early_use(hi, Constraint::PairHi),
-        ]
+        [Operand::early_use(lo, Constraint::PairLo), Operand::early_use(hi, Constraint::PairHi)]
     }
 
     /// Two values written late to the halves of a register pair: low, high.
     pub const fn pair_def(lo: VReg, hi: VReg) -> [Self; 2] {
-        [
-            Operand::late_def(lo, Constraint::PairLo),
-            Operand::late_def(hi, Constraint::PairHi),
-        ]
+        [Operand::late_def(lo, Constraint::PairLo), Operand::late_def(hi, Constraint::PairHi)]
     }
 
     /// The same operand at another position.
@@ -172,7 +156,4 @@ impl Operand {
     }
 }
 
-const _: () = assert!(
-    size_of::<Operand>() == 8,
-    "an operand is meant to take 8 bytes"
-);
+const _: () = assert!(size_of::<Operand>() == 8, "an operand is meant to take 8 bytes");

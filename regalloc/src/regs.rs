@@ -61,11 +61,7 @@ impl UnitSet {
 
     /// The set of one unit, which is below 128 (a higher number gives the empty set).
     pub const fn single(unit: u8) -> Self {
-        if unit < 128 {
-            UnitSet(1 << unit)
-        } else {
-            UnitSet(0)
-        }
+        if unit < 128 { UnitSet(1 << unit) } else { UnitSet(0) }
     }
 
     /// The `len` units from `first` on; units above 127 are left out.
@@ -221,9 +217,7 @@ pub struct RegFile {
 impl RegFile {
     /// The units that a register covers; empty for an index out of range.
     pub fn units(&self, reg: PReg) -> UnitSet {
-        self.regs
-            .get(reg.index())
-            .map_or(UnitSet::EMPTY, |r| r.units)
+        self.regs.get(reg.index()).map_or(UnitSet::EMPTY, |r| r.units)
     }
 
     /// Whether two registers share a unit.
@@ -260,8 +254,7 @@ impl RegFile {
             }
             if let Some((lo, hi)) = reg.halves {
                 let (lo, hi) = (self.units(lo), self.units(hi));
-                if lo.is_empty() || hi.is_empty() || lo.intersects(hi) || lo.union(hi) != reg.units
-                {
+                if lo.is_empty() || hi.is_empty() || lo.intersects(hi) || lo.union(hi) != reg.units {
                     return Err("a pair's halves do not make up the pair");
                 }
             }
@@ -286,11 +279,7 @@ impl RegFile {
                 let Some(pair) = self.classes.get(pair.index()) else {
                     return Err("a class's pair class does not exist");
                 };
-                if pair
-                    .order
-                    .iter()
-                    .any(|r| self.regs.get(r.index()).is_none_or(|r| r.halves.is_none()))
-                {
+                if pair.order.iter().any(|r| self.regs.get(r.index()).is_none_or(|r| r.halves.is_none())) {
                     return Err("a pair class lists a register without halves");
                 }
             }
@@ -313,9 +302,6 @@ mod tests {
         assert!(a.contains(127) && !a.contains(4));
         assert!(a.intersects(UnitSet::single(5)) && !a.intersects(UnitSet::single(4)));
         assert_eq!(a.minus(UnitSet::range(0, 7)), UnitSet::single(127));
-        assert_eq!(
-            [3u8, 5].into_iter().collect::<UnitSet>(),
-            a.intersection(UnitSet::range(0, 6))
-        );
+        assert_eq!([3u8, 5].into_iter().collect::<UnitSet>(), a.intersection(UnitSet::range(0, 6)));
     }
 }
