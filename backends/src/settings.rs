@@ -1,0 +1,142 @@
+//! Settings of a compilation that every target has. A target's own features are in its folder.
+
+use alloc::format;
+use alloc::string::String;
+
+/// How much to optimize.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OptLevel {
+    /// Compile fast.
+    None,
+    /// Make the program fast.
+    #[default]
+    Speed,
+    /// Make the program small.
+    Size,
+}
+
+/// What every target understands.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// `opt_level=none|speed|size`
+    pub opt_level: OptLevel,
+    /// `enable_verifier`: verify what comes in. Off only for input that was verified already.
+    pub skip_verifier: bool,
+    /// `regalloc_checker`: prove each allocation. Always on in debug builds.
+    pub regalloc_checker: bool,
+    /// `inst_ranges`: keep which code comes from which instruction.
+    pub inst_ranges: bool,
+    /// `preserve_frame_pointers`: every function keeps a frame pointer.
+    pub preserve_frame_pointers: bool,
+    /// Settings that make small programs reach rare paths. They change code, never its meaning.
+    pub stress: Stress,
+}
+
+/// Settings that make small programs reach rare paths.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stress {
+    /// `stress_max_regs=N`: at most N allocatable registers a class.
+    pub max_regs: Option<u8>,
+    /// `stress_spill_all`: every value lives in a stack slot between instructions.
+    pub spill_all: bool,
+    /// `stress_random_regs=SEED`: a random choice among free registers.
+    pub random_regs: Option<u64>,
+    /// `stress_branch_range=BYTES`: branches and pool loads reach no farther than this.
+    pub branch_range: Option<u32>,
+    /// `stress_block_padding=BYTES`: dead bytes after each block.
+    pub block_padding: u32,
+    /// `stress_shuffle_blocks=SEED`: blocks after the entry in random order.
+    pub shuffle_blocks: Option<u64>,
+}
+
+/// Names of Cranelift's settings whose meaning is neutral here: they are accepted and do nothing.
+pub const NEUTRAL: &[&str] = &[
+    "bb_padding_log2_minus_one",
+    "enable_alias_analysis",
+    "enable_float",
+    "enable_heap_access_spectre_mitigation",
+    "enable_jump_tables",
+    "enable_llvm_abi_extensions",
+    "enable_multi_ret_implicit_sret",
+    "enable_nan_canonicalization",
+    "enable_pcc",
+    "enable_probestack",
+    "enable_safepoints",
+    "enable_simd",
+    "enable_table_access_spectre_mitigation",
+    "enable_tls",
+    "is_pic",
+    "libcall_call_conv",
+    "log2_min_function_alignment",
+    "machine_code_cfg_info",
+    "probestack_func_adjusts_sp",
+    "probestack_size_log2",
+    "probestack_strategy",
+    "regalloc_algorithm",
+    "regalloc_verbose_logs",
+    "stack_switch_model",
+    "tls_model",
+    "unwind_info",
+    "use_colocated_libcalls",
+];
+
+/// A setting that is not known or a value that it cannot have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingError(pub String);
+
+impl core::fmt::Display for SettingError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for SettingError {}
+
+/// Reads the value of a boolean setting; none given means true.
+pub fn parse_bool(name: &str, value: Option<&str>) -> Result<bool, SettingError> {
+    match value {
+        None | Some("true" | "1" | "on" | "yes") => Ok(true),
+        Some("false" | "0" | "off" | "no") => Ok(false),
+        Some(other) => Err(SettingError(format!("setting {name} is true or false, not '{other}'"))),
+    }
+}
+
+/// Reads the value of a numeric setting.
+pub fn parse_number<T: core::str::FromStr>(name: &str, value: Option<&str>) -> Result<T, SettingError> {
+    let text = value.ok_or_else(|| SettingError(format!("setting {name} needs a number")))?;
+    text.parse().map_err(|_| SettingError(format!("setting {name} takes a number in range, not '{text}'")))
+}
+
+impl Settings {
+    /// Sets `name` to `value`. `Ok(false)` if no target-independent setting has that name.
+    ///
+    /// # Errors
+    /// The setting exists and cannot have that value.
+    pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<bool, SettingError> {
+        match name {
+            "opt_level" => {
+                self.opt_level = match value {
+                    Some("none") => OptLevel::None,
+                    Some("speed") => OptLevel::Speed,
+                    Some("size" | "speed_and_size") => OptLevel::Size,
+                    other => {
+                        let other = other.unwrap_or("");
+                        return Err(SettingError(format!("opt_level is none, speed or size, not '{other}'")));
+                    }
+                }
+            }
+            "enable_verifier" => self.skip_verifier = !parse_bool(name, value)?,
+            "regalloc_checker" => self.regalloc_checker = parse_bool(name, value)?,
+            "inst_ranges" => self.inst_ranges = parse_bool(name, value)?,
+            "preserve_frame_pointers" => self.preserve_frame_pointers = parse_bool(name, value)?,
+            "stress_max_regs" => self.stress.max_regs = Some(parse_number(name, value)?),
+            "stress_spill_all" => self.stress.spill_all = parse_bool(name, value)?,
+            "stress_random_regs" => self.stress.random_regs = Some(parse_number(name, value)?),
+            "stress_branch_range" => self.stress.branch_range = Some(parse_number(name, value)?),
+            "stress_block_padding" => self.stress.block_padding = parse_number(name, value)?,
+            "stress_shuffle_blocks" => self.stress.shuffle_blocks = Some(parse_number(name, value)?),
+            _ => return Ok(NEUTRAL.contains(&name)),
+        }
+        Ok(true)
+    }
+}

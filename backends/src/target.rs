@@ -1,0 +1,181 @@
+//! What a target is to the rest of Windlass, and the registry of those built in.
+
+use crate::compiled::CompiledCode;
+use crate::context::Context;
+use crate::error::CompileError;
+use crate::settings::{SettingError, Settings};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use target_lexicon::Triple;
+use windlass_ir::{Endianness, Function, Type};
+
+/// A machine to compile for, with its settings fixed.
+pub trait Target: Send + Sync {
+    /// The short name, `armv7hf`.
+    fn name(&self) -> &'static str;
+
+    /// The platform.
+    fn triple(&self) -> &Triple;
+
+    /// The settings that every target has.
+    fn settings(&self) -> &Settings;
+
+    /// The type of addresses.
+    fn address_type(&self) -> Type;
+
+    /// The byte order of memory.
+    fn endianness(&self) -> Endianness;
+
+    /// Compiles a function: verify, legalize, select, allocate, frame, emit. `cx` is scratch memory that the
+    /// next function uses again.
+    ///
+    /// # Errors
+    /// See [`CompileError`]; the function is unchanged.
+    fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError>;
+
+    /// Prints machine code as it was selected, before registers are allocated, and after.
+    ///
+    /// # Errors
+    /// As [`compile`](Target::compile).
+    fn print_vcode(
+        &self,
+        func: &Function,
+        stage: VCodeStage,
+        cx: &mut Context,
+    ) -> Result<String, CompileError>;
+
+    /// One machine instruction from the start of `code`: its length in bytes, and its text. `None` if there are
+    /// too few bytes or they are no instruction that the target's table has.
+    fn disassemble(&self, code: &[u8]) -> Option<(usize, String)>;
+
+    /// How objects and executables of the target are made.
+    fn elf(&self) -> &ElfInfo;
+
+    /// What runs the target's programs on a machine of another kind.
+    fn emulator(&self) -> &Emulator;
+
+    /// The pieces of code that a program without a C library needs.
+    fn startup(&self) -> Startup;
+}
+
+/// A stage of machine code to look at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VCodeStage {
+    /// After selection, in virtual registers.
+    Selected,
+    /// After register allocation, with moves.
+    Allocated,
+}
+
+/// What ELF files need to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ElfInfo {
+    /// `e_machine`.
+    pub machine: u16,
+    /// `e_flags`.
+    pub flags: u32,
+    /// Addresses have 64 bits.
+    pub is_64: bool,
+    /// Addends stand in the relocation records (RELA), not in the places (REL).
+    pub has_addends: bool,
+    /// Where executables are loaded.
+    pub base_address: u64,
+    /// Page size that segments are aligned to, in bytes.
+    pub page_size: u64,
+}
+
+/// A user-mode emulator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Emulator {
+    /// The program.
+    pub program: &'static str,
+    /// Its arguments before the emulated program: the oldest CPU that the target claims.
+    pub args: &'static [&'static str],
+    /// The Debian package that has it.
+    pub package: &'static str,
+}
+
+/// Code for programs that run on a bare kernel. Each is a function under a name.
+///
+/// - `_start`: calls `%__windlass_main` with the initial stack pointer as argument, exits with its result.
+/// - `%__windlass_syscall(number, a, b, c, d, e, f) -> result`: a system call, addresses and numbers address-sized,
+///   in the C convention.
+/// - `%__windlass_protect(function, argument, record) -> i32`: calls `function(argument)` in the C convention and
+///   returns 0, unless `%__windlass_recover` is entered meanwhile: then it returns 1. `record` is room for
+///   [`Startup::record_bytes`] bytes.
+/// - `%__windlass_recover`: not callable; a signal handler makes it the place where execution goes on, with the
+///   record's address in the first argument register.
+pub struct Startup {
+    /// Name and code.
+    pub functions: Vec<(String, CompiledCode)>,
+    /// Size of what `__windlass_protect` saves.
+    pub record_bytes: u32,
+    /// Signals: where the handler finds and changes the interrupted state.
+    pub signal: SignalLayout,
+}
+
+/// Offsets in the kernel's structures, in bytes, and numbers of system calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SignalLayout {
+    /// Program counter in `ucontext_t`.
+    pub pc: u32,
+    /// The first argument register in `ucontext_t`.
+    pub arg0: u32,
+    /// Number of `write`.
+    pub sys_write: u32,
+    /// Number of `exit_group`.
+    pub sys_exit_group: u32,
+    /// Number of `rt_sigaction`.
+    pub sys_rt_sigaction: u32,
+    /// Number of `sigaltstack`.
+    pub sys_sigaltstack: u32,
+    /// Number of `rt_sigprocmask`.
+    pub sys_rt_sigprocmask: u32,
+}
+
+/// Makes a target: a name or triple, then settings, then [`build`](TargetBuilder::build).
+pub trait TargetBuilder {
+    /// Sets a setting or a feature of the target. A feature without a value is switched on.
+    ///
+    /// # Errors
+    /// No such setting, or no such value.
+    fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), SettingError>;
+
+    /// The target.
+    ///
+    /// # Errors
+    /// Settings that do not go together.
+    fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError>;
+}
+
+/// A row of the registry.
+pub struct TargetEntry {
+    /// The short name.
+    pub name: &'static str,
+    /// The triple that the name stands for.
+    pub triple: &'static str,
+    /// What it is, in one line.
+    pub doc: &'static str,
+    /// Starts a builder.
+    pub builder: fn() -> Box<dyn TargetBuilder>,
+}
+
+/// The targets built in.
+pub static TARGETS: &[TargetEntry] = &[];
+
+/// A builder for the target with this short name or triple.
+///
+/// # Errors
+/// No target built in has it; the message lists those that there are.
+pub fn lookup(name: &str) -> Result<Box<dyn TargetBuilder>, SettingError> {
+    let entry = TARGETS.iter().find(|entry| entry.name == name || entry.triple == name);
+    match entry {
+        Some(entry) => Ok((entry.builder)()),
+        None => {
+            let names: Vec<_> = TARGETS.iter().map(|entry| entry.name).collect();
+            Err(SettingError(format!("unknown target '{name}'; there are: {}", names.join(", "))))
+        }
+    }
+}
