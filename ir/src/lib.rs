@@ -8,24 +8,29 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
 
+pub mod cfg;
 pub mod condcodes;
 pub mod data_value;
 pub mod dfg;
+pub mod domtree;
 pub mod entities;
 pub mod extname;
 pub mod function;
 pub mod immediates;
 pub mod instdata;
 pub mod layout;
+pub mod loops;
 pub mod memflags;
 pub mod opcode;
 pub mod signature;
 pub mod trapcode;
 pub mod types;
 
+pub use cfg::{BlockPredecessor, ControlFlowGraph, DepthFirst};
 pub use condcodes::{FloatCC, IntCC};
 pub use data_value::DataValue;
 pub use dfg::{DataFlowGraph, DebugTag, ExtFuncData, UserStackMapEntry, ValueDef};
+pub use domtree::{DominatorTree, InstOrder, ProgramPoint};
 pub use entities::*;
 pub use extname::{ExternalName, LibCall};
 pub use function::{Function, GlobalValueData, RegionData, SourceLoc, StackSlotData};
@@ -34,6 +39,7 @@ pub use instdata::{
     AtomicRmwOp, BlockArg, BlockCall, ExceptionItem, ExceptionTableData, InstData, JumpTableData, ValueList,
 };
 pub use layout::Layout;
+pub use loops::{Loop, LoopAnalysis};
 pub use memflags::{Endianness, MemFlags};
 pub use opcode::{Ctrl, Effects, Format, Opcode, OpcodeDef, Ty, TypeSet};
 pub use signature::{AbiParam, ArgumentExtension, ArgumentPurpose, CallConv, Signature};

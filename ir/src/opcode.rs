@@ -391,6 +391,7 @@ macro_rules! opcodes {
         ];
 
         /// Hands every row to the macro `$m`, as `Variant "name" Format "meaning" [result types];`.
+        #[allow(unused_macros)]
         macro_rules! for_each_opcode {
             ($m:ident) => { $m! { $($variant $name $format $doc [$($result),*];)* } };
         }
@@ -610,6 +611,7 @@ opcodes! {
     Sload32x2 "sload32x2" Load NONE, [ADDR] => [Is(types::I64X2)], LOAD, "Two words widened with the sign.";
 }
 }
+#[allow(unused_imports)]
 pub(crate) use table::for_each_opcode;
 pub use table::{Opcode, TABLE};
 
