@@ -7,9 +7,11 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
 
+pub mod arm;
 pub mod compiled;
 pub mod context;
 pub mod error;
+pub mod link;
 pub mod reloc;
 pub mod settings;
 pub mod target;

@@ -3,6 +3,7 @@
 use crate::compiled::CompiledCode;
 use crate::context::Context;
 use crate::error::CompileError;
+use crate::reloc::RelocKind;
 use crate::settings::{SettingError, Settings};
 use alloc::boxed::Box;
 use alloc::format;
@@ -84,6 +85,27 @@ pub struct ElfInfo {
     pub base_address: u64,
     /// Page size that segments are aligned to, in bytes.
     pub page_size: u64,
+    /// Byte order of the file.
+    pub endianness: Endianness,
+    /// The relocation that puts a symbol's address into data, address-sized: tables of functions.
+    pub address_reloc: RelocKind,
+    /// The mapping symbol where code starts, in ABIs that tell code from data in code by them: `$a`.
+    pub code_mapping_symbol: Option<&'static str>,
+    /// The mapping symbol where data starts in code: `$d`.
+    pub data_mapping_symbol: Option<&'static str>,
+    /// What objects promise and ask of the objects that they are linked with.
+    pub attributes: Option<ElfAttributes>,
+}
+
+/// A section of attributes: architecture, floating point and calling convention of an object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ElfAttributes {
+    /// The section's name, `.ARM.attributes`.
+    pub section: &'static str,
+    /// `sh_type`.
+    pub section_type: u32,
+    /// Its contents.
+    pub bytes: &'static [u8],
 }
 
 /// A user-mode emulator.

@@ -1,0 +1,657 @@
+//! The static linker: compiled functions and data become an image at fixed addresses.
+//!
+//! In: a [`Module`], functions and data objects in the order in which they were added. Out: an [`Image`], bytes
+//! by segment with every relocation resolved, symbol addresses, and the way back from an address to the function
+//! and the trap. What consumes an image (an executable, code in this process, a saved image) adds its
+//! container only; nothing here knows of a file format.
+//!
+//! Layout: code, read-only data, writable data, zeros, each a segment on pages of its own (never writable and
+//! executable at once), each object at the next multiple of its alignment in the order of addition. The same module
+//! gives the same bytes.
+//!
+//! Every fault of a module is reported, not the first alone: all undefined and duplicate symbols, and all places
+//! that cannot reach their symbol. A branch that cannot reach is an error that names both ends;
+//! [`RelocDef::is_branch`](crate::reloc::RelocDef::is_branch) marks those that a veneer between two functions could
+//! serve, and `place_code` is where room for veneers would be made.
+//!
+//! Cost: linear in bytes and relocations, one hash look-up a relocation.
+
+use crate::compiled::{CompiledCode, TrapSite};
+use crate::reloc::{Reloc, RelocValues};
+use crate::target::ElfInfo;
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+use hashbrown::HashMap;
+use windlass_ir::{ExternalName, LibCall, TrapCode};
+
+/// Who may refer to a symbol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Linkage {
+    /// Other modules too.
+    #[default]
+    Global,
+    /// This module alone. Names are still unique in a module.
+    Local,
+}
+
+/// A function of a module.
+#[derive(Clone, Debug)]
+pub struct FunctionDef {
+    /// Its name.
+    pub name: ExternalName,
+    /// Its code.
+    pub code: CompiledCode,
+    /// Who may refer to it.
+    pub linkage: Linkage,
+}
+
+/// What a data object holds at first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DataContents {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// This many zero bytes.
+    Zeros(u64),
+}
+
+impl DataContents {
+    /// The size in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            DataContents::Bytes(bytes) => bytes.len() as u64,
+            DataContents::Zeros(size) => *size,
+        }
+    }
+
+    /// Has it no bytes?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A data object of a module.
+#[derive(Clone, Debug)]
+pub struct DataDef {
+    /// Its name.
+    pub name: ExternalName,
+    /// What it holds at first.
+    pub contents: DataContents,
+    /// Its address is a multiple of this power of two, in bytes.
+    pub alignment: u32,
+    /// The program may write to it.
+    pub writable: bool,
+    /// Places in it that depend on symbols; only in objects with [`DataContents::Bytes`].
+    pub relocs: Vec<Reloc>,
+    /// Who may refer to it.
+    pub linkage: Linkage,
+}
+
+impl DataDef {
+    /// Read-only bytes without relocations, aligned to `alignment` bytes.
+    pub fn read_only(name: ExternalName, bytes: Vec<u8>, alignment: u32) -> DataDef {
+        let contents = DataContents::Bytes(bytes);
+        DataDef { name, contents, alignment, writable: false, relocs: Vec::new(), linkage: Linkage::Global }
+    }
+
+    /// `size` zero bytes that the program may write to, aligned to `alignment` bytes.
+    pub fn zeros(name: ExternalName, size: u64, alignment: u32) -> DataDef {
+        let contents = DataContents::Zeros(size);
+        DataDef { name, contents, alignment, writable: true, relocs: Vec::new(), linkage: Linkage::Global }
+    }
+
+    /// The kind of segment that it belongs to.
+    pub fn kind(&self) -> SegmentKind {
+        match (&self.contents, self.writable) {
+            (_, false) => SegmentKind::ReadOnly,
+            (DataContents::Bytes(_), true) => SegmentKind::Writable,
+            (DataContents::Zeros(_), true) => SegmentKind::Zeros,
+        }
+    }
+}
+
+/// Functions and data that are linked together, or become one object file.
+#[derive(Clone, Debug, Default)]
+pub struct Module {
+    functions: Vec<FunctionDef>,
+    data: Vec<DataDef>,
+    absolute: Vec<(ExternalName, u64)>,
+}
+
+impl Module {
+    /// An empty module.
+    pub fn new() -> Module {
+        Module::default()
+    }
+
+    /// Adds a function that others may refer to.
+    pub fn add_function(&mut self, name: ExternalName, code: CompiledCode) {
+        self.functions.push(FunctionDef { name, code, linkage: Linkage::Global });
+    }
+
+    /// Adds a function that this module alone refers to.
+    pub fn add_local_function(&mut self, name: ExternalName, code: CompiledCode) {
+        self.functions.push(FunctionDef { name, code, linkage: Linkage::Local });
+    }
+
+    /// Adds a data object.
+    pub fn add_data(&mut self, data: DataDef) {
+        self.data.push(data);
+    }
+
+    /// Says where something outside of the module is: a routine of this process, a device.
+    pub fn add_absolute(&mut self, name: ExternalName, address: u64) {
+        self.absolute.push((name, address));
+    }
+
+    /// The functions, in the order of addition.
+    pub fn functions(&self) -> &[FunctionDef] {
+        &self.functions
+    }
+
+    /// The data objects, in the order of addition.
+    pub fn data(&self) -> &[DataDef] {
+        &self.data
+    }
+
+    /// Things outside of the module whose address is known, in the order of addition.
+    pub fn absolute(&self) -> &[(ExternalName, u64)] {
+        &self.absolute
+    }
+
+    /// The bytes of address space that the image takes, from its base, in whole pages.
+    pub fn extent(&self, page_size: u64) -> u64 {
+        let mut errors = Vec::new();
+        let plan = Plan::new(self, &LinkOptions { base_address: 0, page_size, end: u64::MAX }, &mut errors);
+        plan.end
+    }
+
+    /// Puts everything at its address and resolves every relocation.
+    ///
+    /// # Errors
+    /// Every fault of the module, see [`LinkError`].
+    pub fn link(&self, options: &LinkOptions) -> Result<Image, LinkErrors> {
+        let mut errors = Vec::new();
+        let plan = Plan::new(self, options, &mut errors);
+        let names = self.names(&plan, &mut errors);
+        if plan.end > options.end {
+            errors.push(LinkError::TooLarge { end: plan.end, limit: options.end });
+        }
+        if !errors.is_empty() {
+            return Err(LinkErrors(errors));
+        }
+        Linker { module: self, plan: &plan, names: &names, undefined: HashMap::new(), errors }.link()
+    }
+
+    /// Symbols to indices into the plan's symbols.
+    fn names(&self, plan: &Plan, errors: &mut Vec<LinkError>) -> HashMap<ExternalName, u32> {
+        let mut names = HashMap::with_capacity(plan.symbols.len());
+        for (i, symbol) in plan.symbols.iter().enumerate() {
+            if names.insert(symbol.name.clone(), i as u32).is_some() {
+                errors.push(LinkError::Duplicate { symbol: symbol.name.clone() });
+            }
+        }
+        // A library routine is also known by the name that C gives it.
+        for &libcall in LibCall::ALL {
+            let name = ExternalName::LibCall(libcall);
+            if !names.contains_key(&name)
+                && let Some(&i) = names.get(&ExternalName::Symbol(libcall_symbol(libcall).into()))
+            {
+                names.insert(name, i);
+            }
+        }
+        names
+    }
+}
+
+/// Where an image goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkOptions {
+    /// The address of the first segment, a multiple of the page size.
+    pub base_address: u64,
+    /// Segments are aligned to this power of two, in bytes.
+    pub page_size: u64,
+    /// The image must end at or before this address.
+    pub end: u64,
+}
+
+impl LinkOptions {
+    /// As executables of a target are linked.
+    pub fn of_elf(elf: &ElfInfo) -> LinkOptions {
+        // The highest page of 32-bit address spaces stays free, so that no end wraps to zero.
+        let end = if elf.is_64 { 1 << 62 } else { 0xffff_f000 };
+        LinkOptions { base_address: elf.base_address, page_size: elf.page_size, end }
+    }
+}
+
+/// What may be done with a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+pub enum SegmentKind {
+    /// Read and executed.
+    Code,
+    /// Read.
+    ReadOnly,
+    /// Read and written.
+    Writable,
+    /// Read and written, zeros at first; no bytes are kept.
+    Zeros,
+}
+
+impl SegmentKind {
+    const ALL: [SegmentKind; 4] =
+        [SegmentKind::Code, SegmentKind::ReadOnly, SegmentKind::Writable, SegmentKind::Zeros];
+}
+
+/// A stretch of memory with one protection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Segment {
+    /// What may be done with it.
+    pub kind: SegmentKind,
+    /// Where it starts, a multiple of the page size.
+    pub address: u64,
+    /// What it holds at first; empty for [`SegmentKind::Zeros`].
+    pub bytes: Vec<u8>,
+    /// Its size in memory, in bytes.
+    pub size: u64,
+    /// The largest alignment of anything in it, in bytes.
+    pub alignment: u64,
+}
+
+/// A symbol of an image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImageSymbol {
+    /// Its name.
+    pub name: ExternalName,
+    /// Its address.
+    pub address: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The segment that it is in; `None` for a thing outside of the image.
+    pub kind: Option<SegmentKind>,
+    /// Who may refer to it.
+    pub linkage: Linkage,
+    /// In a function: the stretches that are data, by offset, in order.
+    pub data_ranges: Vec<Range<u32>>,
+    /// In a function: the places that trap, by offset, in order.
+    traps: Vec<TrapSite>,
+}
+
+/// A linked module.
+#[derive(Clone, Debug)]
+pub struct Image {
+    segments: Vec<Segment>,
+    symbols: Vec<ImageSymbol>,
+    names: HashMap<ExternalName, u32>,
+    functions: usize,
+}
+
+impl Image {
+    /// The segments that are not empty, by address.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The functions, then the data, then what is outside; each in the order of addition.
+    pub fn symbols(&self) -> &[ImageSymbol] {
+        &self.symbols
+    }
+
+    /// The symbol with this name.
+    pub fn symbol(&self, name: &ExternalName) -> Option<&ImageSymbol> {
+        self.names.get(name).map(|&i| &self.symbols[i as usize])
+    }
+
+    /// The address of the symbol with this name.
+    pub fn address_of(&self, name: &ExternalName) -> Option<u64> {
+        self.symbol(name).map(|symbol| symbol.address)
+    }
+
+    /// The function that has this address in its code, and the offset in bytes.
+    pub fn function_at(&self, address: u64) -> Option<(&ImageSymbol, u32)> {
+        let functions = &self.symbols[..self.functions];
+        let next = functions.partition_point(|function| function.address <= address);
+        let function = functions[..next].last()?;
+        let offset = address - function.address;
+        (offset < function.size).then_some((function, offset as u32))
+    }
+
+    /// Why the instruction at this address traps, if it is one that does.
+    pub fn trap_at(&self, address: u64) -> Option<TrapCode> {
+        let (function, offset) = self.function_at(address)?;
+        let at = function.traps.binary_search_by_key(&offset, |trap| trap.offset).ok()?;
+        Some(function.traps[at].code)
+    }
+}
+
+/// A fault of a module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// A symbol that nothing defines.
+    Undefined {
+        /// The symbol.
+        symbol: ExternalName,
+        /// What refers to it first.
+        user: ExternalName,
+        /// Where in it, in bytes.
+        offset: u32,
+        /// How many places refer to it.
+        places: u32,
+    },
+    /// A symbol that is defined more than once.
+    Duplicate {
+        /// The symbol.
+        symbol: ExternalName,
+    },
+    /// A place cannot hold the value that its relocation asks for, as a branch whose target is too far.
+    OutOfRange {
+        /// The function or datum with the place.
+        user: ExternalName,
+        /// Where in it, in bytes.
+        offset: u32,
+        /// The relocation's name.
+        reloc: &'static str,
+        /// The symbol.
+        symbol: ExternalName,
+        /// From the place to the symbol with its addend, in bytes.
+        distance: i64,
+    },
+    /// A relocation whose place is not inside of its function or datum, or in a datum of zeros.
+    BadPlace {
+        /// The function or datum.
+        user: ExternalName,
+        /// Where the place would be, in bytes.
+        offset: u32,
+        /// The relocation's name.
+        reloc: &'static str,
+    },
+    /// An alignment that is not a power of two.
+    BadAlignment {
+        /// The function or datum.
+        symbol: ExternalName,
+        /// The alignment in bytes.
+        alignment: u32,
+    },
+    /// The image does not fit below the end of memory.
+    TooLarge {
+        /// Where it would end.
+        end: u64,
+        /// Where it must end.
+        limit: u64,
+    },
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LinkError::Undefined { symbol, user, offset, places } => {
+                write!(f, "undefined symbol {symbol}, used in {user} at offset {offset:#x}")?;
+                match places {
+                    0 | 1 => Ok(()),
+                    n => write!(f, " and in {} more places", n - 1),
+                }
+            }
+            LinkError::Duplicate { symbol } => write!(f, "symbol {symbol} is defined more than once"),
+            LinkError::OutOfRange { user, offset, reloc, symbol, distance } => write!(
+                f,
+                "{symbol} is out of range of {reloc} in {user} at offset {offset:#x}: {distance:+} bytes away"
+            ),
+            LinkError::BadPlace { user, offset, reloc } => {
+                write!(f, "{reloc} at offset {offset:#x} is outside of the bytes of {user}")
+            }
+            LinkError::BadAlignment { symbol, alignment } => {
+                write!(f, "the alignment of {symbol}, {alignment} bytes, is not a power of two")
+            }
+            LinkError::TooLarge { end, limit } => {
+                write!(f, "the image would end at {end:#x}, beyond the end of memory at {limit:#x}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for LinkError {}
+
+/// Every fault of a module, at least one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkErrors(pub Vec<LinkError>);
+
+impl fmt::Display for LinkErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for LinkErrors {}
+
+/// The name of a symbol in object files and executables: its own, `u0:1` for numbered ones, the C library's for
+/// library routines.
+pub fn linker_name(name: &ExternalName) -> Cow<'_, str> {
+    match name {
+        ExternalName::Symbol(name) => Cow::Borrowed(name),
+        ExternalName::User { namespace, index } => Cow::Owned(format!("u{namespace}:{index}")),
+        ExternalName::LibCall(libcall) => Cow::Borrowed(libcall_symbol(*libcall)),
+    }
+}
+
+/// The symbol under which a library has a routine.
+pub const fn libcall_symbol(libcall: LibCall) -> &'static str {
+    match libcall {
+        LibCall::Probestack => "__windlass_probestack",
+        LibCall::CeilF32 => "ceilf",
+        LibCall::CeilF64 => "ceil",
+        LibCall::FloorF32 => "floorf",
+        LibCall::FloorF64 => "floor",
+        LibCall::TruncF32 => "truncf",
+        LibCall::TruncF64 => "trunc",
+        LibCall::NearestF32 => "nearbyintf",
+        LibCall::NearestF64 => "nearbyint",
+        LibCall::FmaF32 => "fmaf",
+        LibCall::FmaF64 => "fma",
+        LibCall::Memcpy => "memcpy",
+        LibCall::Memset => "memset",
+        LibCall::Memmove => "memmove",
+        LibCall::Memcmp => "memcmp",
+        LibCall::ElfTlsGetAddr => "__tls_get_addr",
+        LibCall::ElfTlsGetOffset => "__tls_get_offset",
+    }
+}
+
+/// Where everything goes, before any byte is written.
+struct Plan {
+    /// In the order of [`SegmentKind::ALL`]: address, size, alignment.
+    segments: [(u64, u64, u64); 4],
+    /// In the order of [`Image::symbols`]; addresses are final.
+    symbols: Vec<ImageSymbol>,
+    /// The end of the last segment, in whole pages.
+    end: u64,
+}
+
+/// `n` rounded up to a power of two; saturating, so that absurd sizes end as "too large".
+fn align_up(n: u64, alignment: u64) -> u64 {
+    n.checked_add(alignment - 1).map_or(u64::MAX, |n| n & !(alignment - 1))
+}
+
+impl Plan {
+    fn new(module: &Module, options: &LinkOptions, errors: &mut Vec<LinkError>) -> Plan {
+        let mut plan = Plan {
+            segments: [(0, 0, 1); 4],
+            symbols: Vec::with_capacity(module.functions.len() + module.data.len() + module.absolute.len()),
+            end: 0,
+        };
+        plan.place_code(module, errors);
+        for data in &module.data {
+            plan.place(&data.name, data.kind(), data.contents.len(), data.alignment, data.linkage, errors);
+        }
+        // Offsets in segments become addresses once the segments' sizes are known.
+        let mut address = options.base_address;
+        for segment in &mut plan.segments {
+            segment.0 = address;
+            address = align_up(address.saturating_add(segment.1), options.page_size.max(1));
+        }
+        plan.end = address;
+        for symbol in &mut plan.symbols {
+            if let Some(kind) = symbol.kind {
+                symbol.address = symbol.address.saturating_add(plan.segments[kind as usize].0);
+            }
+        }
+        for &(ref name, address) in &module.absolute {
+            plan.symbols.push(ImageSymbol {
+                name: name.clone(),
+                address,
+                size: 0,
+                kind: None,
+                linkage: Linkage::Global,
+                data_ranges: Vec::new(),
+                traps: Vec::new(),
+            });
+        }
+        plan
+    }
+
+    /// Functions in the order of addition. Room for veneers would go between two of them, wherever the distance
+    /// since the last room nears the reach of the target's branches.
+    fn place_code(&mut self, module: &Module, errors: &mut Vec<LinkError>) {
+        for function in &module.functions {
+            let code = &function.code;
+            let size = code.bytes.len() as u64;
+            self.place(&function.name, SegmentKind::Code, size, code.alignment, function.linkage, errors);
+            if let Some(symbol) = self.symbols.last_mut() {
+                symbol.data_ranges = code.data_ranges.clone();
+                symbol.data_ranges.sort_by_key(|range| range.start);
+                symbol.traps = code.traps.clone();
+                symbol.traps.sort_by_key(|trap| trap.offset);
+            }
+        }
+    }
+
+    fn place(
+        &mut self,
+        name: &ExternalName,
+        kind: SegmentKind,
+        size: u64,
+        alignment: u32,
+        linkage: Linkage,
+        errors: &mut Vec<LinkError>,
+    ) {
+        let mut alignment = u64::from(alignment.max(1));
+        if !alignment.is_power_of_two() {
+            errors.push(LinkError::BadAlignment { symbol: name.clone(), alignment: alignment as u32 });
+            alignment = 1;
+        }
+        let segment = &mut self.segments[kind as usize];
+        let offset = align_up(segment.1, alignment);
+        segment.1 = offset.saturating_add(size);
+        segment.2 = segment.2.max(alignment);
+        self.symbols.push(ImageSymbol {
+            name: name.clone(),
+            address: offset,
+            size,
+            kind: Some(kind),
+            linkage,
+            data_ranges: Vec::new(),
+            traps: Vec::new(),
+        });
+    }
+}
+
+/// The second half: bytes and relocations.
+struct Linker<'a> {
+    module: &'a Module,
+    plan: &'a Plan,
+    names: &'a HashMap<ExternalName, u32>,
+    /// Undefined symbols to their place among the errors.
+    undefined: HashMap<ExternalName, usize>,
+    errors: Vec<LinkError>,
+}
+
+impl Linker<'_> {
+    fn link(mut self) -> Result<Image, LinkErrors> {
+        let module = self.module;
+        let plan = self.plan;
+        let mut segments: Vec<Segment> = SegmentKind::ALL
+            .iter()
+            .zip(plan.segments)
+            .map(|(&kind, (address, size, alignment))| {
+                let bytes = if kind == SegmentKind::Zeros { Vec::new() } else { vec![0; size as usize] };
+                Segment { kind, address, bytes, size, alignment }
+            })
+            .collect();
+
+        let functions = module.functions.iter().map(|f| (&f.code.bytes[..], &f.code.relocs));
+        let data = module.data.iter().map(|data| match &data.contents {
+            DataContents::Bytes(bytes) => (&bytes[..], &data.relocs),
+            DataContents::Zeros(_) => (&[][..], &data.relocs),
+        });
+        for ((bytes, relocs), symbol) in functions.chain(data).zip(&plan.symbols) {
+            let Some(kind) = symbol.kind else { continue };
+            let segment = &mut segments[kind as usize];
+            // A datum of zeros has no bytes here, and its segment may have none.
+            let start = if bytes.is_empty() { 0 } else { (symbol.address - segment.address) as usize };
+            let target = &mut segment.bytes[start..start + bytes.len()];
+            target.copy_from_slice(bytes);
+            for reloc in relocs {
+                self.resolve(target, symbol, reloc);
+            }
+        }
+
+        if !self.errors.is_empty() {
+            return Err(LinkErrors(self.errors));
+        }
+        segments.retain(|segment| segment.size != 0);
+        let symbols = plan.symbols.clone();
+        Ok(Image { segments, symbols, names: self.names.clone(), functions: module.functions.len() })
+    }
+
+    fn resolve(&mut self, bytes: &mut [u8], user: &ImageSymbol, reloc: &Reloc) {
+        let def = reloc.kind.0;
+        let start = reloc.offset as usize;
+        let Some(place) = bytes.get_mut(start..start + usize::from(def.size_bytes)) else {
+            let (user, offset) = (user.name.clone(), reloc.offset);
+            self.errors.push(LinkError::BadPlace { user, offset, reloc: def.name });
+            return;
+        };
+        let Some(&symbol) = self.names.get(&reloc.symbol) else {
+            self.report_undefined(user, reloc);
+            return;
+        };
+        let values = RelocValues {
+            symbol: self.plan.symbols[symbol as usize].address,
+            addend: reloc.addend,
+            place: user.address + u64::from(reloc.offset),
+        };
+        if !(def.apply)(place, values) {
+            self.errors.push(LinkError::OutOfRange {
+                user: user.name.clone(),
+                offset: reloc.offset,
+                reloc: def.name,
+                symbol: reloc.symbol.clone(),
+                distance: values.relative(),
+            });
+        }
+    }
+
+    fn report_undefined(&mut self, user: &ImageSymbol, reloc: &Reloc) {
+        if let Some(&i) = self.undefined.get(&reloc.symbol) {
+            if let LinkError::Undefined { places, .. } = &mut self.errors[i] {
+                *places += 1;
+            }
+            return;
+        }
+        self.undefined.insert(reloc.symbol.clone(), self.errors.len());
+        self.errors.push(LinkError::Undefined {
+            symbol: reloc.symbol.clone(),
+            user: user.name.clone(),
+            offset: reloc.offset,
+            places: 1,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;
