@@ -12,6 +12,7 @@ pub mod compiled;
 pub mod context;
 pub mod error;
 pub mod link;
+pub mod machinst;
 pub mod reloc;
 pub mod settings;
 pub mod target;

@@ -1,1 +1,52 @@
-//! The ISLE rules of Windlass, in order, and the build-time code that compiles them to Rust.
+//! The instruction-table vocabulary and the ISLE rules of Windlass, and the
+//! build-time code that turns both into Rust.
+//!
+//! A target describes its machine instructions in one table, made of the words
+//! in [`spec`]. The target's build script (with the feature `build`) passes
+//! the table to `generate::generate`, which writes
+//!
+//! * a Rust file: the instruction enum, its operand visitor, encoder, decoder,
+//!   printer and facts (features, flags), and
+//! * an ISLE file: the same enum as an ISLE type, and one constructor per row;
+//!
+//! and then compiles the target's lowering rules against that ISLE file with
+//! `isle::compile`. Everything here is target neutral: a target that lives in
+//! a repository of its own uses this crate in the same way as the built-in
+//! ones.
+//!
+//! # A build script
+//!
+//! ```text
+//! #[path = "src/mytarget/insts.rs"]
+//! mod insts;
+//!
+//! fn main() {
+//!     let out = windlass_rules::generate::Output::from_env();
+//!     let generated = windlass_rules::generate::generate(&insts::table()).unwrap_or_else(|e| panic!("{e}"));
+//!     out.write("mytarget_minst.rs", &generated.rust);
+//!     let minst = out.write("mytarget_minst.isle", &generated.isle);
+//!     let mut files = vec![windlass_rules::isle::prelude()];
+//!     files.push(minst);
+//!     files.push("rules/mytarget/arith.isle".into());
+//!     windlass_rules::isle::compile_to(&out, "mytarget_lower.rs", &files);
+//! }
+//! ```
+//!
+//! `insts.rs` says `use windlass_rules::spec::*;`, so that the build script
+//! and the crate itself (whose tests walk the table) read the same file. The
+//! module that includes `mytarget_minst.rs` brings the names listed in
+//! the module `generate`'s documentation into scope.
+//!
+//! Setting the environment variable `WINDLASS_GEN_DIR` to a directory makes
+//! the build copy every generated file there, for reading.
+
+#![cfg_attr(not(feature = "build"), no_std)]
+
+extern crate alloc;
+
+pub mod spec;
+
+#[cfg(feature = "build")]
+pub mod generate;
+#[cfg(feature = "build")]
+pub mod isle;
