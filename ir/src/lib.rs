@@ -25,6 +25,7 @@ pub mod opcode;
 pub mod signature;
 pub mod trapcode;
 pub mod types;
+pub mod verifier;
 
 pub use cfg::{BlockPredecessor, ControlFlowGraph, DepthFirst};
 pub use condcodes::{FloatCC, IntCC};
@@ -45,6 +46,7 @@ pub use opcode::{Ctrl, Effects, Format, Opcode, OpcodeDef, Ty, TypeSet};
 pub use signature::{AbiParam, ArgumentExtension, ArgumentPurpose, CallConv, Signature};
 pub use trapcode::TrapCode;
 pub use types::Type;
+pub use verifier::{AnyEntity, Fault, Verifier, verify_function};
 
 // Re-exported: entity maps are part of the public interface.
 pub use cranelift_entity as entity;
