@@ -10,15 +10,23 @@ extern crate alloc;
 pub mod arm;
 pub mod compiled;
 pub mod context;
+#[cfg(feature = "object")]
+mod elf;
 pub mod error;
+#[cfg(feature = "object")]
+pub mod exe;
 pub mod link;
 pub mod machinst;
+#[cfg(feature = "object")]
+pub mod object;
 pub mod reloc;
 pub mod settings;
 pub mod target;
 
 pub use compiled::{CompiledCode, Stats};
 pub use context::Context;
+#[cfg(feature = "object")]
+pub use elf::ElfError;
 pub use error::CompileError;
 pub use settings::{OptLevel, SettingError, Settings};
 pub use target::{Target, TargetBuilder, VCodeStage, lookup};

@@ -1,5 +1,6 @@
 //! 32-bit ARM (A32), from ARMv5TE to ARMv7-A.
 
+pub mod attributes;
 pub mod imm;
 pub mod insts;
 pub mod minst;

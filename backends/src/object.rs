@@ -1,0 +1,238 @@
+//! Relocatable ELF objects, for linkers and C compilers of the target.
+//!
+//! In: a [`Module`]. Out: the object's bytes: `.text`, `.rodata`, `.data`, `.bss` (or a section for each function and
+//! datum, which linkers can drop when nothing refers to it), symbols for what the module defines and for what it
+//! needs, relocations in the form that the target's ABI has (REL: addends in the places, RELA: in the records),
+//! mapping symbols, attributes, and the note that the stack need not be executable.
+
+use crate::elf::{
+    ElfError, ElfFile, ElfPlace, ElfReloc, ElfSection, ElfSymbol, MappingSymbols, attributes_section,
+    symbol_name,
+};
+use crate::link::{DataContents, Linkage, Module, SegmentKind};
+use crate::reloc::Reloc;
+use crate::target::ElfInfo;
+use ::object::elf;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use hashbrown::HashMap;
+use windlass_ir::ExternalName;
+
+/// Choices in how objects are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ObjectOptions {
+    /// Each function and datum has a section of its own, `.text.NAME`.
+    pub separate_sections: bool,
+}
+
+/// A relocatable object with what `module` has. Its [absolute](Module::absolute) symbols become absolute symbols
+/// of the object.
+///
+/// # Errors
+/// Two definitions of one name; a name or a number that ELF cannot hold; a relocation outside of its code.
+pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) -> Result<Vec<u8>, ElfError> {
+    let mut object = Object {
+        info,
+        separate: options.separate_sections,
+        sections: Vec::new(),
+        mapping: Vec::new(),
+        common: [None; 4],
+        symbols: Vec::new(),
+        names: HashMap::new(),
+    };
+    // Everything is defined before any relocation is written, so that references find definitions.
+    let mut places = Vec::new();
+    for function in module.functions() {
+        let code = &function.code;
+        let size = code.bytes.len() as u64;
+        let (name, linkage) = (&function.name, function.linkage);
+        let (section, start) = object.define(name, SegmentKind::Code, size, code.alignment, linkage)?;
+        let mut data = code.data_ranges.clone();
+        data.sort_by_key(|range| range.start);
+        object.mapping[section].add_function(&mut object.symbols, info, section, start, size, &data);
+        object.sections[section].bytes.extend_from_slice(&code.bytes);
+        places.push((section, start, name, &code.relocs, code.bytes.len()));
+    }
+    for data in module.data() {
+        let (kind, size) = (data.kind(), data.contents.len());
+        let (section, start) = object.define(&data.name, kind, size, data.alignment, data.linkage)?;
+        let stored = match &data.contents {
+            DataContents::Bytes(bytes) => {
+                object.sections[section].bytes.extend_from_slice(bytes);
+                bytes.len()
+            }
+            DataContents::Zeros(size) => {
+                if kind != SegmentKind::Zeros {
+                    let bytes = &mut object.sections[section].bytes;
+                    bytes.resize(bytes.len() + *size as usize, 0);
+                }
+                0
+            }
+        };
+        places.push((section, start, &data.name, &data.relocs, stored));
+    }
+    for (name, address) in module.absolute() {
+        object.define_symbol(name, ElfPlace::Absolute, *address, 0, elf::STT_NOTYPE, Linkage::Global)?;
+    }
+    for (section, start, user, relocs, size) in places {
+        for reloc in relocs {
+            object.add_reloc(section, start, user, size, reloc)?;
+        }
+    }
+
+    object.sections.extend(attributes_section(info));
+    object.sections.push(ElfSection {
+        name: ".note.GNU-stack".to_string(),
+        kind: elf::SHT_PROGBITS,
+        flags: 0,
+        address: 0,
+        size: 0,
+        alignment: 1,
+        bytes: Vec::new(),
+        relocs: Vec::new(),
+        load: None,
+    });
+    ElfFile { info, entry: None, sections: object.sections, symbols: object.symbols }.write()
+}
+
+struct Object<'a> {
+    info: &'a ElfInfo,
+    separate: bool,
+    sections: Vec<ElfSection>,
+    /// For each section.
+    mapping: Vec<MappingSymbols>,
+    /// The sections that everything shares, by [`SegmentKind`].
+    common: [Option<usize>; 4],
+    symbols: Vec<ElfSymbol>,
+    /// Linker names to indices of symbols.
+    names: HashMap<String, usize>,
+}
+
+impl Object<'_> {
+    /// The section for a thing of this kind.
+    fn section(&mut self, kind: SegmentKind, name: &str) -> usize {
+        if !self.separate
+            && let Some(section) = self.common[kind as usize]
+        {
+            return section;
+        }
+        let (prefix, sh_type, flags) = match kind {
+            SegmentKind::Code => (".text", elf::SHT_PROGBITS, elf::SHF_EXECINSTR),
+            SegmentKind::ReadOnly => (".rodata", elf::SHT_PROGBITS, 0),
+            SegmentKind::Writable => (".data", elf::SHT_PROGBITS, elf::SHF_WRITE),
+            SegmentKind::Zeros => (".bss", elf::SHT_NOBITS, elf::SHF_WRITE),
+        };
+        let section = self.sections.len();
+        self.sections.push(ElfSection {
+            name: if self.separate { format!("{prefix}.{name}") } else { prefix.to_string() },
+            kind: sh_type,
+            flags: elf::SHF_ALLOC | flags,
+            address: 0,
+            size: 0,
+            alignment: 1,
+            bytes: Vec::new(),
+            relocs: Vec::new(),
+            load: None,
+        });
+        self.mapping.push(MappingSymbols::default());
+        self.common[kind as usize] = Some(section);
+        section
+    }
+
+    /// Makes room for a thing of `size` bytes and a symbol for it. The section, and the offset there; the
+    /// section's bytes are filled up to the offset, and the caller adds the thing's.
+    fn define(
+        &mut self,
+        name: &ExternalName,
+        kind: SegmentKind,
+        size: u64,
+        alignment: u32,
+        linkage: Linkage,
+    ) -> Result<(usize, u64), ElfError> {
+        let alignment = alignment.max(1);
+        if !alignment.is_power_of_two() {
+            return Err(ElfError::BadAlignment { symbol: name.to_string(), alignment });
+        }
+        let index = self.section(kind, &symbol_name(name)?);
+        let section = &mut self.sections[index];
+        section.alignment = section.alignment.max(alignment.into());
+        let too_large = ElfError::TooLarge { what: "a section", value: u64::MAX, limit: i64::MAX as u64 };
+        let start = section.size.checked_next_multiple_of(alignment.into()).ok_or(too_large.clone())?;
+        section.size = start.checked_add(size).filter(|&end| end <= i64::MAX as u64).ok_or(too_large)?;
+        if kind != SegmentKind::Zeros {
+            section.bytes.resize(start as usize, 0);
+        }
+        let sym_type = if kind == SegmentKind::Code { elf::STT_FUNC } else { elf::STT_OBJECT };
+        self.define_symbol(name, ElfPlace::Section(index), start, size, sym_type, linkage)?;
+        Ok((index, start))
+    }
+
+    fn define_symbol(
+        &mut self,
+        name: &ExternalName,
+        place: ElfPlace,
+        value: u64,
+        size: u64,
+        kind: u8,
+        linkage: Linkage,
+    ) -> Result<(), ElfError> {
+        let linker_name = symbol_name(name)?;
+        if self.names.insert(linker_name.clone(), self.symbols.len()).is_some() {
+            return Err(ElfError::Duplicate { symbol: name.to_string() });
+        }
+        let global = linkage == Linkage::Global;
+        self.symbols.push(ElfSymbol { name: linker_name, place, value, size, kind, global });
+        Ok(())
+    }
+
+    /// The symbol with this name; one that nothing defines is left to the linker.
+    fn reference(&mut self, name: &ExternalName) -> Result<usize, ElfError> {
+        let name = symbol_name(name)?;
+        if let Some(&symbol) = self.names.get(&name) {
+            return Ok(symbol);
+        }
+        let symbol = self.symbols.len();
+        self.names.insert(name.clone(), symbol);
+        self.symbols.push(ElfSymbol {
+            name,
+            place: ElfPlace::Undefined,
+            value: 0,
+            size: 0,
+            kind: elf::STT_NOTYPE,
+            global: true,
+        });
+        Ok(symbol)
+    }
+
+    /// Adds a relocation of the thing `user`, which has `size` bytes at `start` of the section.
+    fn add_reloc(
+        &mut self,
+        section: usize,
+        start: u64,
+        user: &ExternalName,
+        size: usize,
+        reloc: &Reloc,
+    ) -> Result<(), ElfError> {
+        let def = reloc.kind.0;
+        let symbol = self.reference(&reloc.symbol)?;
+        let bad = || ElfError::BadReloc { user: user.to_string(), offset: reloc.offset, reloc: def.name };
+        let width = usize::from(def.size_bytes);
+        if (reloc.offset as usize).checked_add(width).is_none_or(|end| end > size) {
+            return Err(bad());
+        }
+        let offset = start + u64::from(reloc.offset);
+        let section = &mut self.sections[section];
+        if !self.info.has_addends {
+            let place = &mut section.bytes[offset as usize..offset as usize + width];
+            if !(def.apply_addend)(place, reloc.addend) {
+                return Err(bad());
+            }
+        }
+        section.relocs.push(ElfReloc { offset, symbol, kind: def.elf_type, addend: reloc.addend });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
