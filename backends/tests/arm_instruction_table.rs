@@ -141,7 +141,9 @@ fn run(program: &str, args: &[&str], cwd: &Path) -> Result<(), String> {
 fn assemble(source: &str) -> Vec<u32> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::write(dir.path().join("t.s"), source).expect("the source is written");
-    if let Err(message) = run("arm-linux-gnueabihf-as", &["-W", "-o", "t.o", "t.s"], dir.path()) {
+    // A warning would be about an unpredictable combination of operands.
+    let args = ["--fatal-warnings", "-o", "t.o", "t.s"];
+    if let Err(message) = run("arm-linux-gnueabihf-as", &args, dir.path()) {
         let lines: Vec<_> = source.lines().collect();
         let mut report = String::new();
         for m in message.lines().take(40) {

@@ -10,7 +10,8 @@
 //! * the framework's `Reg`, `Writable`, `WritableReg`, `OperandVisitor`,
 //!   `Immediate`, `EncodeError`, `OperandFault` and its module `encode`,
 //! * `reg_name: fn(PReg) -> &'static str`, the target's register names,
-//! * every immediate type that the table names,
+//! * every immediate type that the table names (and the trait `WideImmediate`,
+//!   if an immediate has more than 32 bits),
 //!
 //! and contains
 //!
@@ -159,4 +160,86 @@ impl Output {
 pub fn fail(message: &str) -> ! {
     eprintln!("{message}");
     process::exit(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isle;
+    use crate::spec::{Access, Class, Field, Named, field, imm, inst, reg};
+
+    /// A toy with what ARM does not have: a prefixed instruction with a wide
+    /// immediate, fixed registers, and a register 0 that reads as zero.
+    fn toy() -> Table {
+        const AT21: &[Field] = &[field(21, 5)];
+        const AT16: &[Field] = &[field(16, 5)];
+        const LOW16: &[Field] = &[field(0, 16)];
+        const WIDE: &[Field] = &[field(0, 16), field(32, 18)];
+        let (rt, ra) = (reg("rt", "gpr", Access::Def, AT21), reg("ra", "gpr", Access::Use, AT16));
+        let count = reg("rc", "gpr", Access::FixedUse(9), &[]);
+        let pair = reg("rp", "gpr", Access::PairDef { hi: "rq" }, AT21);
+        Table {
+            prefix: "toy",
+            inst_type: "ToyInst",
+            classes: vec![Class { name: "gpr", first: 0, count: 32 }],
+            features: vec![Named { name: "p10", meaning: "Prefixed instructions" }],
+            flags: vec![],
+            decode_key: vec![field(26, 6)],
+            shared_types: vec![],
+            insts: vec![
+                inst(
+                    "Addi",
+                    14 << 26,
+                    &[rt, ra.nonzero(), imm("si", "Simm34", WIDE)],
+                    "paddi {rt}, {ra}, {si}",
+                    "1",
+                )
+                .prefixed(1 << 26 | 2 << 24)
+                .needs("p10"),
+                inst("Loop", 16 << 26, &[count, imm("to", "Uimm16", LOW16)], "loop {to}", "2"),
+                inst("Lq", 56 << 26, &[pair, ra.nonzero()], "lq {rp}, 0({ra})", "3"),
+                inst("Ins", 20 << 26, &[rt.with_access(Access::Tied), ra], "ins {rt}, {ra}", "4"),
+                inst("Sync", 31 << 26, &[], "sync", "5"),
+            ],
+        }
+    }
+
+    #[test]
+    fn generated_constructors_compile_against_the_prelude() {
+        let text = generate(&toy()).expect("the table is consistent");
+        let dir = env::temp_dir().join(format!("windlass-rules-{}", process::id()));
+        fs::create_dir_all(&dir).expect("a directory");
+        let minst = dir.join("minst.isle");
+        fs::write(&minst, &text.isle).expect("written");
+        let code = isle::compile(&[isle::prelude(), minst]);
+        fs::remove_dir_all(&dir).expect("the directory goes");
+        let code = code.unwrap_or_else(|e| panic!("{e}"));
+        for term in ["toy_addi", "toy_loop", "toy_lq", "toy_ins", "toy_sync"] {
+            assert!(code.contains(&format!("fn constructor_{term}<")), "no {term}");
+        }
+    }
+
+    #[test]
+    fn roles_reach_the_generated_text() {
+        let text = generate(&toy()).expect("the table is consistent").rust;
+        for part in [
+            "pub type Word = u64;",
+            "v.reg_fixed_use(rc, PReg::new(9));",
+            "v.pair_def(rp, rq);",
+            "v.reg_use(rt_in); v.reg_use(ra); v.reg_reuse_def(rt, 0);",
+            // Register 0 is refused where it would read as zero.
+            "encode::number(\"ra\", ra, 0, 32, 0x1)?",
+            "Simm34::from_bits",
+            "pub const P10: Features = Features(1 << 0);",
+        ] {
+            assert!(text.contains(part), "no {part}");
+        }
+    }
+
+    #[test]
+    fn a_faulty_table_is_refused() {
+        let mut table = toy();
+        table.insts[0].asm = "paddi".into();
+        assert!(generate(&table).is_err_and(|e| e.starts_with("Addi: operand rt is not printed")));
+    }
 }

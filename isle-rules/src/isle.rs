@@ -44,7 +44,7 @@ pub fn compile(inputs: &[PathBuf]) -> Result<String, String> {
     if let Some(out) = std::env::var_os("OUT_DIR") {
         options.prefixes.push(prefix(Path::new(&out), "<OUT_DIR>"));
     }
-    cranelift_isle::compile::from_files(inputs, &options).map_err(|e| format!("{e:?}"))
+    cranelift_isle::compile::from_files(inputs, &options).map_err(|e| e.to_string())
 }
 
 /// For build scripts: compiles rule files to the file `name` of `out`, and asks

@@ -111,8 +111,9 @@ pub enum OperandKind {
     },
     /// A value known when the instruction is made.
     Imm {
-        /// Rust type, with the trait `Immediate` of the machine framework,
-        /// and ISLE primitive type of the same name.
+        /// Rust type, with the trait `Immediate` of the machine framework
+        /// (`WideImmediate` if it has more than 32 bits), and ISLE primitive
+        /// type of the same name.
         ty: &'static str,
     },
 }
@@ -469,19 +470,17 @@ impl Table {
         }
         let mut names = BTreeSet::new();
         let mut encodings: BTreeSet<(u64, u64)> = BTreeSet::new();
-        let mut aliases = Vec::new();
         for i in &self.insts {
             self.check_row(i).map_err(|e| format!("{}: {e}", i.name))?;
             if !names.insert(i.name.as_str()) {
                 return Err(format!("{}: two rows have this name", i.name));
             }
-            if i.alias {
-                aliases.push(i);
-            } else if !encodings.insert((i.mask(), i.bits)) {
+            if !i.alias && !encodings.insert((i.mask(), i.bits)) {
                 return Err(format!("{}: another row has the same fixed bits {:#010x}", i.name, i.bits));
             }
         }
-        match aliases.iter().find(|i| !encodings.contains(&(i.mask(), i.bits))) {
+        let mut aliases = self.insts.iter().filter(|i| i.alias);
+        match aliases.find(|i| !encodings.contains(&(i.mask(), i.bits))) {
             Some(i) => Err(format!("{}: an alias of no row", i.name)),
             None => Ok(()),
         }
@@ -567,4 +566,94 @@ impl Table {
 /// Makes the name of a variant's value-on-entry field: see [`Access::Tied`].
 pub fn tied_name(name: &str) -> String {
     name.to_string() + "_in"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const HIGH: &[Field] = &[field(16, 4)];
+    const LOW: &[Field] = &[field(0, 4)];
+
+    fn one(row: InstDef) -> Result<(), String> {
+        rows(vec![row])
+    }
+
+    fn rows(insts: Vec<InstDef>) -> Result<(), String> {
+        Table {
+            prefix: "toy",
+            inst_type: "ToyInst",
+            classes: vec![Class { name: "r", first: 0, count: 16 }],
+            features: vec![Named { name: "fast", meaning: "Is fast" }],
+            flags: vec![Named { name: "c", meaning: "Carry" }],
+            decode_key: vec![field(24, 8)],
+            shared_types: vec![],
+            insts,
+        }
+        .check()
+    }
+
+    fn neg() -> InstDef {
+        let operands = [reg("rd", "r", Access::Def, HIGH), reg("rm", "r", Access::Use, LOW)];
+        inst("Neg", 0x0100_0000, &operands, "neg {rd}, {rm}", "1.1")
+    }
+
+    #[test]
+    fn split_fields_scatter_and_gather() {
+        let split = [field(22, 1), field(12, 4)];
+        for value in 0..32 {
+            assert_eq!(gather(scatter(value, &split), &split), value);
+        }
+        assert_eq!(scatter(0b10111, &split), 1 << 22 | 0b1011 << 12);
+    }
+
+    #[test]
+    fn placeholders_are_found_next_to_braces() {
+        assert_eq!(placeholders("push {{{rt}}}"), ["rt"]);
+        assert_eq!(placeholders("ldr{cond} {rt}, [{rn}{off:#}]"), ["cond", "rt", "rn", "off"]);
+        assert!(placeholders("nop").is_empty());
+    }
+
+    #[test]
+    fn a_good_table_passes_and_faults_are_named() {
+        assert_eq!(one(neg()), Ok(()));
+        let fault = |row: InstDef| one(row).expect_err("the table is faulty");
+
+        let rm_in_rd = reg("rm", "r", Access::Use, HIGH);
+        let mut row = neg();
+        row.operands[1] = rm_in_rd;
+        assert_eq!(fault(row), "Neg: operand rm overlaps another");
+        let mut row = neg();
+        row.bits |= 1;
+        assert_eq!(fault(row), "Neg: operand rm overlaps the fixed bits");
+        let mut row = neg();
+        row.asm = "neg {rd}".into();
+        assert_eq!(fault(row), "Neg: operand rm is not printed");
+        let mut row = neg();
+        row.asm = "neg {rd}, {rm}, {rn}".into();
+        assert_eq!(fault(row), "Neg: the assembly text prints the unknown operand rn");
+        assert_eq!(fault(neg().needs("slow")), "Neg: unknown feature slow");
+        assert_eq!(fault(neg().sets("n")), "Neg: unknown flags n");
+        assert_eq!(fault(neg().distinct("rd", "rn")), "Neg: a constraint names the unknown operand rn");
+        assert_eq!(fault(neg().alias()), "Neg: an alias of no row");
+    }
+
+    #[test]
+    fn rows_of_one_encoding_must_be_aliases() {
+        let other = |alias: bool| InstDef { name: "Minus".into(), alias, ..neg() };
+        assert!(rows(vec![neg(), other(false)]).is_err());
+        assert_eq!(rows(vec![neg(), other(true)]), Ok(()));
+        assert!(rows(vec![neg(), neg()]).is_err());
+    }
+
+    #[test]
+    fn names_become_snake_case() {
+        let mut row = neg();
+        for (name, snake) in [("Neg", "neg"), ("LdrImmPost", "ldr_imm_post"), ("VcvtF64S32", "vcvt_f64_s32")]
+        {
+            row.name = name.into();
+            assert_eq!(row.snake_name(), snake);
+        }
+    }
 }

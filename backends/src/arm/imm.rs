@@ -591,16 +591,16 @@ bit_range!(
 
 /// Defines a set of core registers.
 macro_rules! reg_list {
-    ($(#[$doc:meta])* $name:ident, min $min:literal) => {
+    ($(#[$doc:meta])* $name:ident, min $min:literal, never $never:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub struct $name(u16);
 
         impl $name {
             /// The list of the registers whose bits are set, or `None` if they
-            /// are too few.
+            /// are too few or one is not allowed.
             pub const fn new(registers: u16) -> Option<$name> {
-                if registers.count_ones() >= $min { Some($name(registers)) } else { None }
+                if registers.count_ones() >= $min && disjoint(registers, $never) { Some($name(registers)) } else { None }
             }
 
             /// The registers as bits.
@@ -633,13 +633,18 @@ macro_rules! reg_list {
 
 reg_list!(
     /// The registers of LDM and STM: at least one.
-    RegList, min 1
+    RegList, min 1, never 0
 );
 reg_list!(
     /// The registers of PUSH and POP: at least two, as one has another
-    /// encoding (A8.8.133).
-    PushList, min 2
+    /// encoding (A8.8.133), and not SP.
+    PushList, min 2, never 0x2000
 );
+
+/// Have two sets of registers nothing in common?
+const fn disjoint(a: u16, b: u16) -> bool {
+    a & b == 0
+}
 
 /// `{r0, r4-r7, lr}`.
 fn write_list(f: &mut fmt::Formatter<'_>, list: u16) -> fmt::Result {
@@ -915,7 +920,7 @@ mod tests {
         assert_eq!(check::<ExtractRange>(10), 32 * 33 / 2);
         assert_eq!(check::<InsertRange>(10), 32 * 33 / 2);
         assert_eq!(check::<RegList>(16), (1 << 16) - 1);
-        assert_eq!(check::<PushList>(16), (1 << 16) - 17);
+        assert_eq!(check::<PushList>(16), (1 << 15) - 16);
         assert_eq!(check::<SRegList>(13), 32 * 33 / 2);
         assert_eq!(check::<DRegList>(13), 32 * 33 / 2 - 16 * 17 / 2);
         assert_eq!(check::<VfpImm>(8), 256);

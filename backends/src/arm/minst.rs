@@ -13,6 +13,30 @@ use windlass_regalloc::PReg;
 
 include!(concat!(env!("OUT_DIR"), "/arm_minst.rs"));
 
+/// What a processor of an architecture level, or with a floating-point unit,
+/// has: each with what it includes. A processor is the union of a level, a
+/// unit and single features such as [`Features::IDIV`].
+pub mod level {
+    use super::Features;
+
+    /// ARMv5TE: the base of the table.
+    pub const V5TE: Features = Features::NONE;
+    /// ARMv6.
+    pub const V6: Features = Features::V6;
+    /// ARMv6K: with exclusive accesses of all sizes.
+    pub const V6K: Features = V6.union(Features::V6K);
+    /// ARMv6T2: with the later bit-field instructions, but not ARMv6K's.
+    pub const V6T2: Features = V6.union(Features::V6T2);
+    /// ARMv7-A.
+    pub const V7A: Features = V6K.union(V6T2).union(Features::V7);
+    /// VFPv2.
+    pub const VFP2: Features = Features::VFP2;
+    /// VFPv3, of 16 or 32 double-precision registers.
+    pub const VFP3: Features = VFP2.union(Features::VFP3);
+    /// VFPv4.
+    pub const VFP4: Features = VFP3.union(Features::VFP4);
+}
+
 /// Length of every A32 instruction, in bytes.
 pub const INST_BYTES: u32 = 4;
 

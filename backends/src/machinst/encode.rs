@@ -18,6 +18,16 @@ pub trait Immediate: Copy {
     fn from_bits(bits: u32) -> Option<Self>;
 }
 
+/// A value that an instruction holds in a bit field of more than 32 bits. See
+/// [`Immediate`].
+pub trait WideImmediate: Copy {
+    /// The field's bits. Bits beyond the field's width are zero.
+    fn to_bits(self) -> u64;
+
+    /// The value that a field with these bits holds, if it is valid.
+    fn from_bits(bits: u64) -> Option<Self>;
+}
+
 /// Why an operand cannot be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperandFault {
@@ -132,7 +142,7 @@ pub fn pair_register(number: u32, first: u8, count: u8, except: u64) -> Option<(
 }
 
 /// A register in assembly text: `%5` or the target's name.
-pub(crate) struct AsmReg(pub(crate) Reg, pub fn(PReg) -> &'static str);
+pub struct AsmReg(pub Reg, pub fn(PReg) -> &'static str);
 
 impl fmt::Display for AsmReg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

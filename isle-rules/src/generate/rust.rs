@@ -307,13 +307,16 @@ fn scatter_expr(value: &str, fields: &[Field]) -> String {
     parts.join(" | ")
 }
 
-/// The expression of type `u32` that collects `fields` of `word`.
+/// The expression that collects `fields` of `word`: of type `u32`, or `u64` if
+/// there are more than 32 bits.
 fn gather_expr(fields: &[Field]) -> String {
+    let width: u32 = fields.iter().map(|f| u32::from(f.width)).sum();
+    let ty = if width > 32 { "u64" } else { "u32" };
     let mut taken = 0;
     let mut parts = Vec::new();
     for f in fields {
         let ones = (1u64 << f.width) - 1;
-        parts.push(format!("((((word >> {}) & {ones:#x}) as u32) << {taken})", f.lsb));
+        parts.push(format!("((((word >> {}) & {ones:#x}) as {ty}) << {taken})", f.lsb));
         taken += f.width;
     }
     parts.join(" | ")
