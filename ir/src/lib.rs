@@ -8,6 +8,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
 
+pub mod builder;
 pub mod cfg;
 pub mod condcodes;
 pub mod data_value;
@@ -27,6 +28,7 @@ pub mod trapcode;
 pub mod types;
 pub mod verifier;
 
+pub use builder::{CursorPosition, FuncCursor, InstBuilder};
 pub use cfg::{BlockPredecessor, ControlFlowGraph, DepthFirst};
 pub use condcodes::{FloatCC, IntCC};
 pub use data_value::DataValue;
