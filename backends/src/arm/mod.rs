@@ -6,3 +6,4 @@ pub mod insts;
 pub mod minst;
 pub mod regs;
 pub mod reloc;
+pub mod startup;

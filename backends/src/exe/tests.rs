@@ -5,7 +5,6 @@ use crate::compiled::CompiledCode;
 use crate::link::{DataDef, LinkOptions, Module};
 use ::object::read::elf::{ElfFile32, FileHeader as _, ProgramHeader as _};
 use ::object::{Object as _, ObjectSection as _, ObjectSymbol as _};
-use alloc::vec;
 use windlass_ir::Endianness;
 
 pub(crate) const INFO: ElfInfo = ElfInfo {
@@ -30,7 +29,7 @@ fn module() -> Module {
         CompiledCode {
             bytes: words(&[0xe3a0_0007, 0xea00_0000, 0x1234_5678, 0xe3a0_7001, 0xef00_0000]),
             alignment: 4,
-            data_ranges: Vec::from([8..12]),
+            data_ranges: core::iter::once(8..12).collect(),
             ..CompiledCode::default()
         },
     );
