@@ -24,6 +24,7 @@ pub mod loops;
 pub mod memflags;
 pub mod opcode;
 pub mod signature;
+pub mod text;
 pub mod trapcode;
 pub mod types;
 pub mod verifier;
