@@ -107,6 +107,8 @@ pub enum TypeSet {
     VecInt,
     /// `i16x8` or `i32x4` or `i64x2`: integer vectors whose lanes halve.
     VecIntNarrowable,
+    /// Integer vectors whose lanes double.
+    VecIntWidenable,
     /// Scalar floats.
     Float,
     /// Scalar floats and vectors of them.
@@ -146,6 +148,7 @@ impl TypeSet {
             TypeSet::VecIntNarrowable => {
                 int_lane && ty.is_vector() && ty.lane_bits() >= 16 && ty.lane_bits() <= 64
             }
+            TypeSet::VecIntWidenable => int_lane && ty.is_vector() && ty.lane_bits() <= 32,
             TypeSet::Float => ty.is_float(),
             TypeSet::FloatVec => float_lane,
             TypeSet::Any | TypeSet::Mem => !ty.is_invalid(),
@@ -167,6 +170,7 @@ impl TypeSet {
             TypeSet::IntVec => "an integer type or a vector of integers",
             TypeSet::VecInt => "a vector of integers",
             TypeSet::VecIntNarrowable => "a vector of 16-bit to 64-bit integers",
+            TypeSet::VecIntWidenable => "a vector of 8-bit to 32-bit integers",
             TypeSet::Float => "a float type",
             TypeSet::FloatVec => "a float type or a vector of floats",
             TypeSet::Any | TypeSet::Mem => "any type",
@@ -593,10 +597,10 @@ opcodes! {
     Snarrow snarrow Binary BY(0, S::VecIntNarrowable), [T, T] => [Ty::SplitT], PURE, "Lanes of `x` and `y` narrowed, signed saturating.";
     Unarrow unarrow Binary BY(0, S::VecIntNarrowable), [T, T] => [Ty::SplitT], PURE, "Lanes of `x` and `y`, read as signed, narrowed to unsigned, saturating.";
     Uunarrow uunarrow Binary BY(0, S::VecIntNarrowable), [T, T] => [Ty::SplitT], PURE, "Lanes of `x` and `y`, read as unsigned, narrowed to unsigned, saturating.";
-    SwidenLow swiden_low Unary BY(0, S::VecInt), [T] => [Ty::MergeT], PURE, "The low lanes widened with the sign.";
-    SwidenHigh swiden_high Unary BY(0, S::VecInt), [T] => [Ty::MergeT], PURE, "The high lanes widened with the sign.";
-    UwidenLow uwiden_low Unary BY(0, S::VecInt), [T] => [Ty::MergeT], PURE, "The low lanes widened with zeros.";
-    UwidenHigh uwiden_high Unary BY(0, S::VecInt), [T] => [Ty::MergeT], PURE, "The high lanes widened with zeros.";
+    SwidenLow swiden_low Unary BY(0, S::VecIntWidenable), [T] => [Ty::MergeT], PURE, "The low lanes widened with the sign.";
+    SwidenHigh swiden_high Unary BY(0, S::VecIntWidenable), [T] => [Ty::MergeT], PURE, "The high lanes widened with the sign.";
+    UwidenLow uwiden_low Unary BY(0, S::VecIntWidenable), [T] => [Ty::MergeT], PURE, "The low lanes widened with zeros.";
+    UwidenHigh uwiden_high Unary BY(0, S::VecIntWidenable), [T] => [Ty::MergeT], PURE, "The high lanes widened with zeros.";
     IaddPairwise iadd_pairwise Binary BY(0, S::VecInt), [T, T] => [T], PURE, "Sums of neighbouring lanes, of `x` and then of `y`.";
     SqmulRoundSat sqmul_round_sat Binary BY(0, S::VecInt), [T, T] => [T], PURE, "The rounded fixed-point product, saturating.";
     X86Pmaddubsw x86_pmaddubsw Binary NONE, [Is(types::I8X16), Is(types::I8X16)] => [Is(types::I16X8)], PURE, "Signed times unsigned bytes, neighbours added, saturating.";

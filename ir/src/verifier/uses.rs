@@ -27,11 +27,11 @@ impl Check<'_> {
                 self.fault(inst, format!("uses value {v} before its definition"));
             }
         } else if !domtree.dominates(def_block, block) {
-            let what = if definition.number == 0 { "arg" } else { "result" };
+            let what = if definition.number == 0 { "an arg" } else { "a result" };
             let message = if domtree.is_reachable(def_block) {
-                format!("uses value {v}, a {what} from non-dominating {def_block}")
+                format!("uses value {v}, {what} from non-dominating {def_block}")
             } else {
-                format!("uses value {v}, a {what} from unreachable {def_block}")
+                format!("uses value {v}, {what} from unreachable {def_block}")
             };
             self.fault(inst, message);
         }
