@@ -1,19 +1,14 @@
 //! Finding opcodes by name, and names that were perhaps meant.
 
-use crate::opcode::{Opcode, for_each_opcode};
+use crate::opcode::{Opcode, TABLE};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-macro_rules! opcode_names {
-    ($($variant:ident $name:literal $format:ident $doc:literal [$($result:expr),*];)*) => {
-        const NAMES: &[(&str, Opcode)] = &[$(($name, Opcode::$variant),)*];
-    };
-}
-for_each_opcode!(opcode_names);
+const COUNT: usize = TABLE.len();
 
 /// The names in order, so that one of two hundred is found with eight comparisons.
-static SORTED: [(&str, Opcode); NAMES.len()] = sort();
+static SORTED: [(&str, Opcode); COUNT] = sort();
 
 const fn less(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -27,16 +22,16 @@ const fn less(a: &str, b: &str) -> bool {
     a.len() < b.len()
 }
 
-const fn sort() -> [(&'static str, Opcode); NAMES.len()] {
-    let mut out = [NAMES[0]; NAMES.len()];
+const fn sort() -> [(&'static str, Opcode); COUNT] {
+    let mut out = [(TABLE[0].name, TABLE[0].opcode); COUNT];
     let mut n = 0;
-    while n < NAMES.len() {
+    while n < COUNT {
         let mut at = n;
-        while at > 0 && less(NAMES[n].0, out[at - 1].0) {
+        while at > 0 && less(TABLE[n].name, out[at - 1].0) {
             out[at] = out[at - 1];
             at -= 1;
         }
-        out[at] = NAMES[n];
+        out[at] = (TABLE[n].name, TABLE[n].opcode);
         n += 1;
     }
     out
@@ -49,7 +44,7 @@ pub(super) fn opcode(name: &str) -> Option<Opcode> {
 
 /// Every opcode's name.
 pub(super) fn opcode_names() -> impl Iterator<Item = &'static str> {
-    NAMES.iter().map(|&(name, _)| name)
+    TABLE.iter().map(|def| def.name)
 }
 
 /// `, did you mean …?` with the name among `known` that is nearest to `name`; nothing if none is near.
@@ -91,8 +86,8 @@ mod tests {
 
     #[test]
     fn every_opcode_is_found() {
-        for (name, op) in NAMES {
-            assert_eq!(opcode(name), Some(*op));
+        for def in TABLE {
+            assert_eq!(opcode(def.name), Some(def.opcode));
         }
         assert_eq!(opcode("iad"), None);
         assert_eq!(opcode(""), None);
