@@ -28,8 +28,7 @@ pub(super) fn furnish(func: &mut Function, ctrl: Type) {
         func.global_values.push(GlobalValueData::Symbol { name, offset: 0, colocated: false, tls });
     }
     func.stack_slots.push(StackSlotData { size: 8, align_shift: 0, key: None });
-    let mut sig = Signature::default();
-    sig.call_conv = crate::CallConv::Tail;
+    let sig = Signature::new(crate::CallConv::Tail);
     let signature = func.dfg.signatures.push(sig);
     func.dfg.ext_funcs.push(ExtFuncData { name, signature, colocated: false });
     func.dfg.constants.push(alloc::vec![0; ctrl.bytes() as usize]);
