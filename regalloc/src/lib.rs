@@ -22,8 +22,22 @@
 
 extern crate alloc;
 
+pub mod checker;
+mod constraints;
+pub mod dump;
+#[cfg(test)]
+mod fuzz;
+mod intervals;
+mod live;
+mod moves;
 mod operand;
 mod regs;
+mod resolve;
+mod scan;
+mod spill;
+mod split;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -405,7 +419,14 @@ impl core::error::Error for Error {}
 
 /// A register allocator: all memory that an allocation needs, used again by the next one.
 #[derive(Default)]
-pub struct Allocator {}
+pub struct Allocator {
+    prepared: constraints::Prepared,
+    intervals: intervals::Intervals,
+    live: live::Live,
+    scan: scan::ScanMemory,
+    slots: spill::Slots,
+    resolve: resolve::Resolve,
+}
 
 impl Allocator {
     /// A new allocator.
@@ -424,8 +445,48 @@ impl Allocator {
         options: &Options,
         out: &mut Output,
     ) -> Result<(), Error> {
-        let _ = (func, options, out);
+        let Allocator {
+            prepared,
+            intervals,
+            live,
+            scan,
+            slots,
+            resolve,
+        } = self;
         regs.validate().map_err(Error::RegFile)?;
-        Err(Error::Internal("the allocator's phases are not connected"))
+        out.edits.clear();
+        out.used = UnitSet::EMPTY;
+        out.stats = Stats::default();
+        prepared.run(func, regs, options, out)?;
+        live.run(func, regs, prepared, intervals, out)?;
+        scan::scan(
+            func,
+            regs,
+            options,
+            scan,
+            prepared,
+            intervals,
+            live,
+            &mut out.stats,
+        )?;
+        resolve.sort_pieces(intervals);
+        let input = resolve::Input {
+            f: func,
+            regs,
+            prep: prepared,
+        };
+        resolve.find_stored(&input, intervals);
+        slots.run(regs, intervals, live, prepared.dummy_slot);
+        resolve.run(&input, intervals, live, slots, out)
     }
+}
+
+/// Allocates registers for one function; with many to come, keep an [`Allocator`].
+///
+/// # Errors
+/// As [`Allocator::run`].
+pub fn allocate<F: Function>(func: &F, regs: &RegFile, options: &Options) -> Result<Output, Error> {
+    let mut out = Output::new();
+    Allocator::new().run(func, regs, options, &mut out)?;
+    Ok(out)
 }
