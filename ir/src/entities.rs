@@ -1,5 +1,6 @@
 //! The small indices that name parts of a function. Each prints as it is written in the text.
 
+use core::fmt;
 use cranelift_entity::entity_impl;
 
 macro_rules! entities {
@@ -38,4 +39,39 @@ entities! {
     Immediate "imm";
     /// A disjoint part of memory: accesses to different regions never alias.
     Region "region";
+}
+
+macro_rules! any_entity {
+    ($($name:ident)*) => {
+        /// Any part of a function that a message may be about.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+        #[allow(missing_docs, reason = "each variant is the entity of its name")]
+        pub enum AnyEntity {
+            /// The function as a whole, its signature included.
+            Function,
+            /// The declaration of the stack limit.
+            StackLimit,
+            $($name($name),)*
+        }
+
+        impl fmt::Display for AnyEntity {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    AnyEntity::Function => f.write_str("function"),
+                    AnyEntity::StackLimit => f.write_str("stack_limit"),
+                    $(AnyEntity::$name(entity) => entity.fmt(f),)*
+                }
+            }
+        }
+
+        $(impl From<$name> for AnyEntity {
+            fn from(entity: $name) -> AnyEntity {
+                AnyEntity::$name(entity)
+            }
+        })*
+    };
+}
+
+any_entity! {
+    Block Inst Value StackSlot GlobalValue SigRef FuncRef JumpTable ExceptionTable Constant Immediate Region
 }

@@ -49,7 +49,7 @@ pub use opcode::{Ctrl, Effects, Format, Opcode, OpcodeDef, Ty, TypeSet};
 pub use signature::{AbiParam, ArgumentExtension, ArgumentPurpose, CallConv, Signature};
 pub use trapcode::TrapCode;
 pub use types::Type;
-pub use verifier::{AnyEntity, Fault, Verifier, verify_function};
+pub use verifier::{Fault, Verifier, verify_function};
 
 // Re-exported: entity maps are part of the public interface.
 pub use cranelift_entity as entity;

@@ -26,7 +26,8 @@ mod source_map;
 
 mod writer;
 
+pub use crate::entities::AnyEntity;
 pub use error::{ParseError, Span, line_column};
 pub use parser::{ParseOptions, ParsedFunction, parse_function, parse_functions, parse_functions_with};
-pub use source_map::{AnyEntity, SourceMap};
+pub use source_map::SourceMap;
 pub use writer::{Annotator, DisplayInst, PlainText, write_function};

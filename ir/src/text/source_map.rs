@@ -2,49 +2,7 @@
 
 use super::error::Span;
 use crate::entities::*;
-use core::fmt;
 use cranelift_entity::{EntityRef, SecondaryMap};
-
-/// Any part of a function that the text names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "each variant is the entity of its name")]
-pub enum AnyEntity {
-    /// The function itself.
-    Function,
-    Block(Block),
-    Inst(Inst),
-    Value(Value),
-    StackSlot(StackSlot),
-    GlobalValue(GlobalValue),
-    SigRef(SigRef),
-    FuncRef(FuncRef),
-    Constant(Constant),
-    Region(Region),
-    /// The stack limit.
-    StackLimit,
-}
-
-macro_rules! any_entity {
-    ($($name:ident)*) => {
-        $(impl From<$name> for AnyEntity {
-            fn from(entity: $name) -> AnyEntity {
-                AnyEntity::$name(entity)
-            }
-        })*
-
-        impl fmt::Display for AnyEntity {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    AnyEntity::Function => f.write_str("function"),
-                    AnyEntity::StackLimit => f.write_str("stack_limit"),
-                    $(AnyEntity::$name(entity) => entity.fmt(f),)*
-                }
-            }
-        }
-    };
-}
-
-any_entity! { Block Inst Value StackSlot GlobalValue SigRef FuncRef Constant Region }
 
 /// The spans of a function's parts. What the text does not have (a value that an older spelling needed, an
 /// instruction made later) has an empty span.
@@ -91,6 +49,10 @@ impl SourceMap {
             AnyEntity::Constant(e) => self.constants[e],
             AnyEntity::Region(e) => self.regions[e],
             AnyEntity::StackLimit => self.stack_limit,
+            // They are part of the instructions that use them.
+            AnyEntity::JumpTable(_) | AnyEntity::ExceptionTable(_) | AnyEntity::Immediate(_) => {
+                Span::default()
+            }
         };
         (!span.is_empty()).then_some(span)
     }

@@ -18,8 +18,6 @@ use crate::types::Type;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use super::source_map::AnyEntity;
-
 /// Lines and ends of lines that a tool adds to a function's text: machine code beside the instructions that it comes
 /// from, errors below what they are about. Every method does nothing unless it is overridden.
 ///

@@ -28,64 +28,13 @@ use crate::cfg::ControlFlowGraph;
 use crate::domtree::DominatorTree;
 use crate::entities::*;
 use crate::function::Function;
+use crate::text::DisplayInst;
 use crate::types::Type;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::{self, Write as _};
+use core::fmt;
 use cranelift_entity::SecondaryMap;
 use cranelift_entity::packed_option::PackedOption;
-
-/// A part of a function that a fault is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "each variant is the entity of its name")]
-pub enum AnyEntity {
-    /// The function as a whole, its signature included.
-    Function,
-    Block(Block),
-    Inst(Inst),
-    Value(Value),
-    StackSlot(StackSlot),
-    GlobalValue(GlobalValue),
-    SigRef(SigRef),
-    FuncRef(FuncRef),
-    JumpTable(JumpTable),
-    Constant(Constant),
-    Region(Region),
-    ExceptionTable(ExceptionTable),
-}
-
-impl fmt::Display for AnyEntity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AnyEntity::Function => f.write_str("function"),
-            AnyEntity::Block(e) => e.fmt(f),
-            AnyEntity::Inst(e) => e.fmt(f),
-            AnyEntity::Value(e) => e.fmt(f),
-            AnyEntity::StackSlot(e) => e.fmt(f),
-            AnyEntity::GlobalValue(e) => e.fmt(f),
-            AnyEntity::SigRef(e) => e.fmt(f),
-            AnyEntity::FuncRef(e) => e.fmt(f),
-            AnyEntity::JumpTable(e) => e.fmt(f),
-            AnyEntity::Constant(e) => e.fmt(f),
-            AnyEntity::Region(e) => e.fmt(f),
-            AnyEntity::ExceptionTable(e) => e.fmt(f),
-        }
-    }
-}
-
-macro_rules! any_entity_from {
-    ($($name:ident)*) => {$(
-        impl From<$name> for AnyEntity {
-            fn from(e: $name) -> AnyEntity {
-                AnyEntity::$name(e)
-            }
-        }
-    )*};
-}
-
-any_entity_from! {
-    Block Inst Value StackSlot GlobalValue SigRef FuncRef JumpTable Constant Region ExceptionTable
-}
 
 /// A rule of the language that a function breaks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -251,7 +200,7 @@ impl<'a> Check<'a> {
     fn fault(&mut self, location: impl Into<AnyEntity>, message: impl Into<String>) {
         let location = location.into();
         let context = match location {
-            AnyEntity::Inst(inst) if self.sound => print_inst(self.func, inst),
+            AnyEntity::Inst(inst) if self.sound => DisplayInst(self.func, inst).to_string(),
             AnyEntity::Inst(inst) => {
                 self.func.dfg.insts.get(inst).map_or(String::new(), |data| data.opcode().to_string())
             }
@@ -259,37 +208,4 @@ impl<'a> Check<'a> {
         };
         self.faults.push(Fault { location, context, message: message.into() });
     }
-}
-
-/// An instruction in short: results, opcode, value operands, destinations. References must be sound.
-fn print_inst(func: &Function, inst: Inst) -> String {
-    let dfg = &func.dfg;
-    let mut text = String::new();
-    let mut comma = "";
-    for v in dfg.inst_results(inst) {
-        let _ = write!(text, "{comma}{v}");
-        comma = ", ";
-    }
-    if !text.is_empty() {
-        text += " = ";
-    }
-    let _ = write!(text, "{}", dfg.opcode(inst));
-    comma = " ";
-    for v in dfg.inst_args(inst) {
-        let _ = write!(text, "{comma}{v}");
-        comma = ", ";
-    }
-    for call in dfg.branch_destinations(inst) {
-        let _ = write!(text, "{comma}{}", call.block);
-        comma = ", ";
-        let mut open = "(";
-        for arg in call.args(&dfg.block_args) {
-            let _ = write!(text, "{open}{arg}");
-            open = ", ";
-        }
-        if open != "(" {
-            text += ")";
-        }
-    }
-    text
 }

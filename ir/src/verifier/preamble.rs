@@ -149,7 +149,7 @@ impl Check<'_> {
             && let Some(ty) = self.global_type(gv).filter(|&ty| !TypeSet::Addr.contains(ty))
         {
             self.fault(
-                AnyEntity::Function,
+                AnyEntity::StackLimit,
                 format!("the stack limit {gv} has type {ty}, which is no address"),
             );
         }

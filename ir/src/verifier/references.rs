@@ -90,7 +90,7 @@ impl Check<'_> {
         if let Some(gv) = func.stack_limit
             && !func.global_values.is_valid(gv)
         {
-            self.fault(AnyEntity::Function, format!("the stack limit {gv} does not exist"));
+            self.fault(AnyEntity::StackLimit, format!("the stack limit {gv} does not exist"));
         }
     }
 

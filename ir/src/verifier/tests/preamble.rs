@@ -135,7 +135,7 @@ fn global_values() {
 
     let mut func = with(&[symbol(), load(0, I8)]);
     func.stack_limit = Some(GlobalValue(1));
-    refused(&func, "function", "the stack limit gv1 has type i8, which is no address");
+    refused(&func, "stack_limit", "the stack limit gv1 has type i8, which is no address");
 }
 
 #[test]

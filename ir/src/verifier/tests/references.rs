@@ -153,7 +153,7 @@ fn preamble_entities() {
 
     let mut func = valid();
     func.stack_limit = Some(GlobalValue(2));
-    refused(&func, "function", "the stack limit gv2 does not exist");
+    refused(&func, "stack_limit", "the stack limit gv2 does not exist");
 }
 
 #[test]
