@@ -19,6 +19,7 @@ pub mod extname;
 pub mod function;
 pub mod immediates;
 pub mod instdata;
+pub mod interp;
 pub mod layout;
 pub mod loops;
 pub mod memflags;
