@@ -455,12 +455,12 @@ impl Decoder<'_, '_> {
             Opcode::Nearest => self.float_unary(FloatUn::Nearest),
             Opcode::Fma => self.fma(),
             Opcode::Fpromote | Opcode::Fdemote => self.float_width(opcode),
-            Opcode::FcvtToUint => self.to_int(false, false),
-            Opcode::FcvtToSint => self.to_int(true, false),
-            Opcode::FcvtToUintSat => self.to_int(false, true),
-            Opcode::FcvtToSintSat => self.to_int(true, true),
-            Opcode::FcvtFromUint => self.from_int(false),
-            Opcode::FcvtFromSint => self.from_int(true),
+            Opcode::FcvtToUint => self.float_to_int(false, false),
+            Opcode::FcvtToSint => self.float_to_int(true, false),
+            Opcode::FcvtToUintSat => self.float_to_int(false, true),
+            Opcode::FcvtToSintSat => self.float_to_int(true, true),
+            Opcode::FcvtFromUint => self.int_to_float(false),
+            Opcode::FcvtFromSint => self.int_to_float(true),
 
             Opcode::Load | Opcode::AtomicLoad => self.load(inst, self.result_type().bytes(), false),
             Opcode::Uload8 => self.load(inst, 1, false),
@@ -822,7 +822,7 @@ impl Decoder<'_, '_> {
         Ok(())
     }
 
-    fn to_int(&mut self, signed: bool, saturate: bool) -> Decoded {
+    fn float_to_int(&mut self, signed: bool, saturate: bool) -> Decoded {
         let to = self.result_type();
         self.class(to)?;
         let from64 = self.is_f64(self.ty(self.arg(0)?))?;
@@ -831,7 +831,7 @@ impl Decoder<'_, '_> {
         Ok(())
     }
 
-    fn from_int(&mut self, signed: bool) -> Decoded {
+    fn int_to_float(&mut self, signed: bool) -> Decoded {
         let to64 = self.is_f64(self.result_type())?;
         let from = self.ty(self.arg(0)?);
         self.class(from)?;

@@ -148,7 +148,7 @@ pub(super) fn binary128(op: IntBin, x: u128, y: u128) -> u128 {
 fn umulhi128(x: u128, y: u128) -> u128 {
     const LOW: u128 = u64::MAX as u128;
     let (x0, x1, y0, y1) = (x & LOW, x >> 64, y & LOW, y >> 64);
-    let middle = x1 * y0 + (x0 * y0 >> 64);
+    let middle = x1 * y0 + ((x0 * y0) >> 64);
     let other = x0 * y1 + (middle & LOW);
     x1 * y1 + (middle >> 64) + (other >> 64)
 }
@@ -204,20 +204,17 @@ pub(super) fn unary128(op: IntUn, x: u128) -> u128 {
 /// [`overflowing`] at 128 bits.
 pub(super) fn overflowing128(op: OverflowOp, x: u128, y: u128, carry: u64) -> (u128, bool) {
     let (sx, sy) = (x as i128, y as i128);
-    let unsigned = |(a, o1): (u128, bool), (b, o2): (u128, bool)| {
-        let _ = a;
-        (b, o1 | o2)
-    };
+    let unsigned = |o1: bool, (b, o2): (u128, bool)| (b, o1 | o2);
     // Two signed overflows in opposite directions cancel, so they are compared, not joined.
     let signed = |o1: bool, (b, o2): (i128, bool)| (b as u128, o1 != o2);
     match op {
         OverflowOp::Uadd => {
-            let sum = x.overflowing_add(y);
-            unsigned(sum, sum.0.overflowing_add(carry.into()))
+            let (sum, o1) = x.overflowing_add(y);
+            unsigned(o1, sum.overflowing_add(carry.into()))
         }
         OverflowOp::Usub => {
-            let difference = x.overflowing_sub(y);
-            unsigned(difference, difference.0.overflowing_sub(carry.into()))
+            let (difference, o1) = x.overflowing_sub(y);
+            unsigned(o1, difference.overflowing_sub(carry.into()))
         }
         OverflowOp::Sadd => {
             let (sum, o1) = sx.overflowing_add(sy);
@@ -268,8 +265,8 @@ mod tests {
                 assert_eq!(bin(IntBin::Add), x.wrapping_add(y));
                 assert_eq!(bin(IntBin::Sub), x.wrapping_sub(y));
                 assert_eq!(bin(IntBin::Mul), x.wrapping_mul(y));
-                assert_eq!(bin(IntBin::Umulhi), (u16::from(x) * u16::from(y) >> 8) as u8);
-                assert_eq!(bin(IntBin::Smulhi), (i16::from(sx) * i16::from(sy) >> 8) as u8);
+                assert_eq!(bin(IntBin::Umulhi), ((u16::from(x) * u16::from(y)) >> 8) as u8);
+                assert_eq!(bin(IntBin::Smulhi), ((i16::from(sx) * i16::from(sy)) >> 8) as u8);
                 assert_eq!(bin(IntBin::Smin), sx.min(sy) as u8);
                 assert_eq!(bin(IntBin::Smax), sx.max(sy) as u8);
                 assert_eq!(bin(IntBin::Umin), x.min(y));
@@ -280,19 +277,13 @@ mod tests {
                 assert_eq!(bin(IntBin::Ushr), x >> k);
                 assert_eq!(bin(IntBin::Sshr), (sx >> k) as u8);
                 let div = |op| divide(op, 8, x.into(), y.into()).map(|n| n as u8);
-                if y == 0 {
-                    for op in [DivOp::Udiv, DivOp::Sdiv, DivOp::Urem, DivOp::Srem] {
-                        assert_eq!(div(op), Err(TrapCode::INTEGER_DIVISION_BY_ZERO));
-                    }
-                } else {
-                    assert_eq!(div(DivOp::Udiv), Ok(x / y));
-                    assert_eq!(div(DivOp::Urem), Ok(x % y));
-                    assert_eq!(
-                        div(DivOp::Sdiv),
-                        sx.checked_div(sy).map(|n| n as u8).ok_or(TrapCode::INTEGER_OVERFLOW)
-                    );
-                    assert_eq!(div(DivOp::Srem), Ok(sx.wrapping_rem(sy) as u8));
-                }
+                let zero = TrapCode::INTEGER_DIVISION_BY_ZERO;
+                assert_eq!(div(DivOp::Udiv), x.checked_div(y).ok_or(zero));
+                assert_eq!(div(DivOp::Urem), x.checked_rem(y).ok_or(zero));
+                let why = if y == 0 { zero } else { TrapCode::INTEGER_OVERFLOW };
+                assert_eq!(div(DivOp::Sdiv), sx.checked_div(sy).map(|n| n as u8).ok_or(why));
+                let remainder = if y == 0 { Err(zero) } else { Ok(sx.wrapping_rem(sy) as u8) };
+                assert_eq!(div(DivOp::Srem), remainder);
                 let ovf = |op, c| {
                     let (n, o) = overflowing(op, 8, x.into(), y.into(), c);
                     (n as u8, o)
@@ -338,8 +329,8 @@ mod tests {
         for x in corners128().map(|x| x as u64) {
             for y in corners128().map(|y| y as u64) {
                 let (wx, wy) = (x as i64 as i128, y as i64 as i128);
-                assert_eq!(binary(IntBin::Umulhi, 64, x, y), (u128::from(x) * u128::from(y) >> 64) as u64);
-                assert_eq!(binary(IntBin::Smulhi, 64, x, y), (wx * wy >> 64) as u64);
+                assert_eq!(binary(IntBin::Umulhi, 64, x, y), ((u128::from(x) * u128::from(y)) >> 64) as u64);
+                assert_eq!(binary(IntBin::Smulhi, 64, x, y), ((wx * wy) >> 64) as u64);
                 assert_eq!(binary(IntBin::Rotr, 64, x, y), x.rotate_right((y % 64) as u32));
                 for c in 0..2u64 {
                     let sum = u128::from(x) + u128::from(y) + u128::from(c);
@@ -409,7 +400,7 @@ mod tests {
             }
             let carry = total[0] >> 64;
             let high = total[1] + carry;
-            high >= -(1i128 << 63) && high < 1i128 << 63
+            (-(1i128 << 63)..1i128 << 63).contains(&high)
         };
         for x in corners128() {
             for y in corners128() {
