@@ -16,18 +16,25 @@
 //!
 //! **Cost.** Linear in the length of the text, in time and in memory (n log n where numbers are sparse).
 
+mod data_value;
 mod error;
 mod floats;
 mod ints;
 mod lexer;
 mod parser;
-
+mod run_command;
 mod source_map;
-
+mod testfile;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::entities::AnyEntity;
+pub use data_value::parse_data_value;
 pub use error::{ParseError, Span, line_column};
 pub use parser::{ParseOptions, ParsedFunction, parse_function, parse_functions, parse_functions_with};
+pub use run_command::{Expectation, Invocation, RunCommand, parse_run_command};
 pub use source_map::SourceMap;
+pub use testfile::{Comment, Setting, TargetLine, TestCommand, TestFile, TestFunction, parse_test_file};
 pub use writer::{Annotator, DisplayInst, PlainText, write_function};

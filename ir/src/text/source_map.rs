@@ -58,7 +58,6 @@ impl SourceMap {
     }
 
     /// Calls `f` on everything that stands in the text, but for values and the function itself.
-    #[allow(dead_code)]
     pub(crate) fn for_each(&self, mut f: impl FnMut(Span, AnyEntity)) {
         fn each<K: EntityRef + Into<AnyEntity>>(
             map: &SecondaryMap<K, Span>,

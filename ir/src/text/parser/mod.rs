@@ -83,7 +83,6 @@ pub(super) type Result<T, E = ParseError> = core::result::Result<T, E>;
 pub(super) struct Parser<'a> {
     pub(super) text: &'a str,
     tokens: Vec<Token>,
-    #[allow(dead_code)]
     pub(super) comments: Vec<Span>,
     at: usize,
     pub(super) options: ParseOptions,
