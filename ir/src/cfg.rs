@@ -1,11 +1,11 @@
 //! The control-flow graph: who branches where.
 //!
 //! **In**: a [`Function`], verified or not. A block without a terminator has no successors, and a destination
-//! that does not exist is no edge. **Out**: successors and predecessors of every block as slices of two pools.
-//! An edge is a destination of a terminator: a `brif` with twice the same block makes two. Successors come
-//! in the order of [`branch_destinations`](crate::DataFlowGraph::branch_destinations), predecessors in layout
-//! order. **Cost**: linear in blocks and edges; a second [`compute`](ControlFlowGraph::compute) allocates only
-//! for a larger function.
+//! that does not exist is no edge. **Out**: successors and predecessors of every block as slices of two
+//! pools. An edge is a destination of a terminator: a `brif` with twice the same block makes two. Successors
+//! come in the order of [`branch_destinations`](crate::DataFlowGraph::branch_destinations), predecessors in
+//! layout order. **Cost**: linear in blocks and edges; a second [`compute`](ControlFlowGraph::compute)
+//! allocates only for a larger function.
 
 use crate::entities::{Block, Inst};
 use crate::function::Function;
@@ -155,8 +155,8 @@ impl DepthFirst {
         DepthFirst::default()
     }
 
-    /// Walks from `entry`, following successors in order, and calls `enter` with each block and the one that it
-    /// was reached from, before its successors, and `leave` after them.
+    /// Walks from `entry`, following successors in order, and calls `enter` with each block and the one that
+    /// it was reached from, before its successors, and `leave` after them.
     pub fn walk(
         &mut self,
         cfg: &ControlFlowGraph,
@@ -189,9 +189,9 @@ impl DepthFirst {
         }
     }
 
-    /// Puts the blocks that `entry` reaches into `order`, each after the successors that it was first to reach.
-    /// Backwards it is a reverse postorder, in which a block stands before its successors unless they close
-    /// a cycle.
+    /// Puts the blocks that `entry` reaches into `order`, each after the successors that it was first to
+    /// reach. Backwards it is a reverse postorder, in which a block stands before its successors unless they
+    /// close a cycle.
     pub fn postorder(&mut self, cfg: &ControlFlowGraph, entry: Block, order: &mut Vec<Block>) {
         order.clear();
         self.walk(cfg, entry, |_, _| {}, |block| order.push(block));

@@ -1,14 +1,14 @@
 //! Dominators: which blocks every path from the entry goes through.
 //!
-//! **In**: a function and its [`ControlFlowGraph`]. **Out**: the immediate dominator of every reachable block,
-//! a reverse postorder of the blocks, and O(1) answers to "does a dominate b".
+//! **In**: a function and its [`ControlFlowGraph`]. **Out**: the immediate dominator of every reachable
+//! block, a reverse postorder of the blocks, and O(1) answers to "does a dominate b".
 //!
-//! **Algorithm**: Semi-NCA (Georgiadis, Tarjan & Werneck, *Finding Dominators in Practice*, 2006): semidominators
-//! from a depth-first spanning tree with path compression, then the nearest common ancestor by walking up.
-//! It is quadratic for graphs made to defeat it and linear in practice, as simple as the iterative
-//! algorithms and without their bad case, deep nests of loops. Numbers of a preorder walk of the tree and sizes
-//! of subtrees answer queries. Nothing recurses. **Cost**: near linear in blocks and edges; a second
-//! [`compute`](DominatorTree::compute) allocates only for a larger function.
+//! **Algorithm**: Semi-NCA (Georgiadis, Tarjan & Werneck, *Finding Dominators in Practice*, 2006):
+//! semidominators from a depth-first spanning tree with path compression, then the nearest common ancestor by
+//! walking up. It is quadratic for graphs made to defeat it and linear in practice, as simple as the
+//! iterative algorithms and without their bad case, deep nests of loops. Numbers of a preorder walk of the
+//! tree and sizes of subtrees answer queries. Nothing recurses. **Cost**: near linear in blocks and edges; a
+//! second [`compute`](DominatorTree::compute) allocates only for a larger function.
 
 use crate::cfg::{ControlFlowGraph, DepthFirst};
 use crate::entities::{Block, Inst};
@@ -36,7 +36,8 @@ struct Node {
 #[derive(Clone, Copy, Debug)]
 struct Work {
     block: Block,
-    /// Ancestor in the forest of linked blocks: at first the parent in the spanning tree, moved up by compression.
+    /// Ancestor in the forest of linked blocks: at first the parent in the spanning tree, moved up by
+    /// compression.
     ancestor: u32,
     /// The block with the smallest semidominator on the compressed path to `ancestor`.
     label: u32,
@@ -45,7 +46,8 @@ struct Work {
     idom: u32,
 }
 
-/// The dominator tree of a function. Unreachable blocks are not in it. It does not follow changes of the function.
+/// The dominator tree of a function. Unreachable blocks are not in it. It does not follow changes of the
+/// function.
 #[derive(Clone, Debug, Default)]
 pub struct DominatorTree {
     nodes: SecondaryMap<Block, Node>,
@@ -131,8 +133,8 @@ impl DominatorTree {
         }
     }
 
-    /// The block with the smallest semidominator on the path from `v` up to the root of its tree in the forest of
-    /// blocks numbered `linked` and above, that root excluded. Shortens the path.
+    /// The block with the smallest semidominator on the path from `v` up to the root of its tree in the
+    /// forest of blocks numbered `linked` and above, that root excluded. Shortens the path.
     fn evaluate(&mut self, v: u32, linked: u32) -> u32 {
         let work = &mut self.work;
         let mut at = v;
@@ -166,7 +168,8 @@ impl DominatorTree {
     }
 
     /// Numbers the tree in preorder, children in reverse postorder of the graph. A dominator stands before
-    /// the blocks that it dominates in that order, so two sweeps do: sizes from the back, places from the front.
+    /// the blocks that it dominates in that order, so two sweeps do: sizes from the back, places from the
+    /// front.
     fn number_tree(&mut self) {
         let nodes = &mut self.nodes;
         for &block in self.rpo.iter().rev() {
@@ -201,14 +204,14 @@ impl DominatorTree {
         self.nodes[block].dfs != 0
     }
 
-    /// The nearest block that every path from the entry to `block` goes through before `block`. `None` for the entry and
-    /// for unreachable blocks.
+    /// The nearest block that every path from the entry to `block` goes through before `block`. `None` for
+    /// the entry and for unreachable blocks.
     pub fn idom(&self, block: Block) -> Option<Block> {
         self.nodes[block].idom.expand()
     }
 
-    /// Does every path from the entry to `b` go through `a`? A block dominates itself; otherwise unreachable blocks
-    /// neither dominate nor are dominated.
+    /// Does every path from the entry to `b` go through `a`? A block dominates itself; otherwise unreachable
+    /// blocks neither dominate nor are dominated.
     pub fn dominates(&self, a: Block, b: Block) -> bool {
         let (na, nb) = (self.nodes[a], self.nodes[b]);
         // The size of an unreachable block is 0.
@@ -237,8 +240,8 @@ impl DominatorTree {
         self.is_reachable(block).then(|| self.nodes[block].rpo as usize)
     }
 
-    /// The reachable blocks in preorder of the tree: each before the blocks that it dominates, which follow without a
-    /// gap; siblings in reverse postorder.
+    /// The reachable blocks in preorder of the tree: each before the blocks that it dominates, which follow
+    /// without a gap; siblings in reverse postorder.
     pub fn preorder(&self) -> &[Block] {
         &self.preorder
     }
@@ -249,8 +252,8 @@ impl DominatorTree {
         &self.preorder[node.pre as usize..(node.pre + node.size) as usize]
     }
 
-    /// Does every path from the entry to `b` go through `a` first? A point dominates itself. Instructions outside
-    /// of the layout neither dominate nor are dominated.
+    /// Does every path from the entry to `b` go through `a` first? A point dominates itself. Instructions
+    /// outside of the layout neither dominate nor are dominated.
     pub fn point_dominates(
         &self,
         a: ProgramPoint,
@@ -292,8 +295,8 @@ impl From<Inst> for ProgramPoint {
     }
 }
 
-/// A number for every instruction of the layout, ascending in each block: which of two comes first is one comparison.
-/// It does not follow changes of the layout.
+/// A number for every instruction of the layout, ascending in each block: which of two comes first is one
+/// comparison. It does not follow changes of the layout.
 #[derive(Clone, Debug, Default)]
 pub struct InstOrder {
     /// Counted from 1: 0 is the entry to the block.

@@ -1,17 +1,19 @@
 //! Loops: which blocks repeat, around which header, how deeply nested.
 //!
-//! **In**: a function's graph and its dominator tree. **Out**: the forest of natural loops. A loop is a header and all blocks
-//! that reach an edge back to it without passing it; the header dominates them all. Edges back to one header make one loop.
+//! **In**: a function's graph and its dominator tree. **Out**: the forest of natural loops. A loop is a
+//! header and all blocks that reach an edge back to it without passing it; the header dominates them all.
+//! Edges back to one header make one loop.
 //!
 //! **Irreducible regions**: a cycle with several entries has no block that dominates the others, hence no
-//! header, and is no loop here: its blocks count for the natural loop around it. [`LoopAnalysis::is_reducible`]
-//! says whether there are such cycles, for analyses that must iterate then and need not otherwise. Natural loops
-//! inside such a cycle, or around it, are found as usual. Unreachable blocks are in no loop.
+//! header, and is no loop here: its blocks count for the natural loop around it.
+//! [`LoopAnalysis::is_reducible`] says whether there are such cycles, for analyses that must iterate then and
+//! need not otherwise. Natural loops inside such a cycle, or around it, are found as usual. Unreachable
+//! blocks are in no loop.
 //!
 //! **Algorithm**: headers from the innermost out; each collects backwards from its back edges, stepping over
-//! loops that are complete in one jump to their headers (Tarjan, *Testing Flow Graph Reducibility*, 1974), with
-//! path compression over the forest. **Cost**: near linear in blocks and edges; nothing recurses; memory is
-//! used again.
+//! loops that are complete in one jump to their headers (Tarjan, *Testing Flow Graph Reducibility*, 1974),
+//! with path compression over the forest. **Cost**: near linear in blocks and edges; nothing recurses; memory
+//! is used again.
 
 use crate::cfg::ControlFlowGraph;
 use crate::domtree::DominatorTree;

@@ -136,8 +136,8 @@ impl<'f> FuncCursor<'f> {
         }
     }
 
-    /// Goes to the next instruction, from the start of a block to its first. After the last the cursor is at the block's
-    /// end, and there is none.
+    /// Goes to the next instruction, from the start of a block to its first. After the last the cursor is at
+    /// the block's end, and there is none.
     pub fn next_inst(&mut self) -> Option<Inst> {
         let layout = &self.func.layout;
         let (next, block) = match self.position {
@@ -155,8 +155,8 @@ impl<'f> FuncCursor<'f> {
         next
     }
 
-    /// Goes to the instruction before, from the end of a block to its last. Before the first the cursor is at the block's
-    /// start, and there is none.
+    /// Goes to the instruction before, from the end of a block to its last. Before the first the cursor is at
+    /// the block's start, and there is none.
     pub fn prev_inst(&mut self) -> Option<Inst> {
         let layout = &self.func.layout;
         let (prev, block) = match self.position {
@@ -173,7 +173,8 @@ impl<'f> FuncCursor<'f> {
         prev
     }
 
-    /// Goes to the start of the next block; from nowhere, of the entry block. After the last block the cursor is nowhere.
+    /// Goes to the start of the next block; from nowhere, of the entry block. After the last block the cursor
+    /// is nowhere.
     pub fn next_block(&mut self) -> Option<Block> {
         let next = match self.current_block() {
             Some(block) => self.func.layout.next_block(block),
@@ -183,7 +184,8 @@ impl<'f> FuncCursor<'f> {
         next
     }
 
-    /// Goes to the end of the block before; from nowhere, of the last block. Before the first block the cursor is nowhere.
+    /// Goes to the end of the block before; from nowhere, of the last block. Before the first block the
+    /// cursor is nowhere.
     pub fn prev_block(&mut self) -> Option<Block> {
         let prev = match self.current_block() {
             Some(block) => self.func.layout.prev_block(block),
@@ -193,8 +195,8 @@ impl<'f> FuncCursor<'f> {
         prev
     }
 
-    /// Puts `block`, which is new to the layout, behind the current block, or behind all from nowhere, and goes to
-    /// its end.
+    /// Puts `block`, which is new to the layout, behind the current block, or behind all from nowhere, and
+    /// goes to its end.
     pub fn insert_block(&mut self, block: Block) {
         match self.current_block() {
             Some(current) => self.func.layout.insert_block_after(block, current),
@@ -232,8 +234,8 @@ impl<'f> FuncCursor<'f> {
         Some(inst)
     }
 
-    /// Takes the current instruction out of the layout, and goes to the one before or to the block's start: the next
-    /// [`next_inst`](Self::next_inst) is the one that followed.
+    /// Takes the current instruction out of the layout, and goes to the one before or to the block's start:
+    /// the next [`next_inst`](Self::next_inst) is the one that followed.
     pub fn remove_inst_and_step_back(&mut self) -> Option<Inst> {
         let inst = self.current_inst()?;
         self.prev_inst();

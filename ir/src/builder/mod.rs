@@ -1,9 +1,9 @@
 //! Building instructions: a method for every opcode, and cursors that say where instructions go.
 //!
-//! The methods of [`InstBuilder`] are derived from the opcode table: a row's format and controlling type give the arguments,
-//! its results what comes back: an [`Inst`] for none (and for calls, whose results are their signature's), a
-//! [`Value`] for one, a pair for two. Names and order of arguments are those of Cranelift's `InstBuilder`.
-//! A builder does not check types: the [verifier](crate::verifier) does.
+//! The methods of [`InstBuilder`] are derived from the opcode table: a row's format and controlling type give
+//! the arguments, its results what comes back: an [`Inst`] for none (and for calls, whose results are their
+//! signature's), a [`Value`] for one, a pair for two. Names and order of arguments are those of Cranelift's
+//! `InstBuilder`. A builder does not check types: the [verifier](crate::verifier) does.
 //!
 //! ```
 //! use windlass_ir::types::I32;
@@ -388,8 +388,8 @@ fn callee_and_args(dfg: &mut DataFlowGraph, callee: Value, args: &[Value]) -> Va
 /// Makes instructions, one call each. What happens with the instruction is up to the implementation: a
 /// [cursor's](FuncCursor::ins) inserts it, [`DataFlowGraph::replace`]'s overwrites another.
 ///
-/// Operands called `x`, `y`, `z` (or `c` for a condition, `p` for an address) come in the order of the text. `ty`, where there is one,
-/// is the controlling type, the suffix in the text; elsewhere it is an operand's.
+/// Operands called `x`, `y`, `z` (or `c` for a condition, `p` for an address) come in the order of the text.
+/// `ty`, where there is one, is the controlling type, the suffix in the text; elsewhere it is an operand's.
 pub trait InstBuilder: Sized {
     /// The graph that instructions are made in.
     fn dfg(&self) -> &DataFlowGraph;
@@ -400,8 +400,8 @@ pub trait InstBuilder: Sized {
     /// Makes an instruction and its results. `ctrl` is its controlling type, invalid if its opcode has none.
     fn build(&mut self, data: InstData, ctrl: Type) -> Inst;
 
-    /// Makes an instruction from its data and gives its results. `ty` counts if the opcode takes its controlling type from a
-    /// suffix.
+    /// Makes an instruction from its data and gives its results. `ty` counts if the opcode takes its
+    /// controlling type from a suffix.
     fn make<R: BuiltResults>(mut self, data: InstData, ty: Type) -> R {
         let dfg = self.dfg();
         let ctrl = match data.opcode().ctrl() {
@@ -426,8 +426,8 @@ pub struct ReplaceBuilder<'f> {
 }
 
 impl DataFlowGraph {
-    /// Overwrites `inst`, which keeps its place. Its results become those of the new instruction, as many as that has;
-    /// values beyond are no longer defined.
+    /// Overwrites `inst`, which keeps its place. Its results become those of the new instruction, as many as
+    /// that has; values beyond are no longer defined.
     pub fn replace(&mut self, inst: Inst) -> ReplaceBuilder<'_> {
         ReplaceBuilder { dfg: self, inst }
     }

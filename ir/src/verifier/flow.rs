@@ -35,7 +35,8 @@ enum Edge<'a> {
 }
 
 impl Check<'_> {
-    /// Checks that `block` is not empty and ends with a terminator, the only one in it, and that its parameters have types.
+    /// Checks that `block` is not empty and ends with a terminator, the only one in it, and that its
+    /// parameters have types.
     pub(super) fn block(&mut self, block: Block) {
         let (dfg, layout) = (&self.func.dfg, &self.func.layout);
         for &v in dfg.block_params(block) {

@@ -1,19 +1,20 @@
 //! The verifier: is this function one of the language?
 //!
-//! **In**: any [`Function`], built by hand, parsed, or left by a pass: nothing in it is believed. **Out**: nothing, or every
-//! [`Fault`] that was found, each with its place. After `Ok`, references resolve, blocks end in their one terminator,
-//! types fit, and definitions dominate uses: the other parts of the compiler rely on it and need not check again.
+//! **In**: any [`Function`], built by hand, parsed, or left by a pass: nothing in it is believed. **Out**:
+//! nothing, or every [`Fault`] that was found, each with its place. After `Ok`, references resolve, blocks
+//! end in their one terminator, types fit, and definitions dominate uses: the other parts of the compiler
+//! rely on it and need not check again.
 //!
-//! **Order**: first references ([`references`]), so that nothing later reads outside of a table; if they are
-//! sound, preamble and signatures ([`preamble`]), then every instruction's type rule ([`types`]), control flow and calls
-//! ([`flow`]), and its uses against the dominator tree ([`uses`]). Unreachable blocks are held to all
+//! **Order**: first references (`references`), so that nothing later reads outside of a table; if they are
+//! sound, preamble and signatures (`preamble`), then every instruction's type rule (`types`), control flow
+//! and calls (`flow`), and its uses against the dominator tree (`uses`). Unreachable blocks are held to all
 //! rules but dominance.
 //!
-//! **Cost**: linear in the function, besides dominators; a second run allocates only for a larger function or to
-//! report faults.
+//! **Cost**: linear in the function, besides dominators; a second run allocates only for a larger function or
+//! to report faults.
 //!
-//! The language does not know a target: addresses may be `i32` or `i64` unless [`Verifier::address_type`] says which. Types
-//! that no target has yet are not faults; targets refuse them by name.
+//! The language does not know a target: addresses may be `i32` or `i64` unless [`Verifier::address_type`]
+//! says which. Types that no target has yet are not faults; targets refuse them by name.
 
 mod flow;
 mod preamble;

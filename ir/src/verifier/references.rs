@@ -1,5 +1,5 @@
-//! Does everything that the function refers to exist? Are lists and links sound? After these checks no table is read
-//! outside of its bounds.
+//! Does everything that the function refers to exist? Are lists and links sound? After these checks no table
+//! is read outside of its bounds.
 //!
 //! Instructions outside of the layout are not looked at: what a pass has removed may hold stale operands.
 
@@ -12,11 +12,11 @@ use crate::memflags::MemFlags;
 use alloc::format;
 use core::hash::{Hash, Hasher};
 
-/// Reads the start of an entity list, and the size of a pool, both of which their types keep to themselves, from what
-/// they feed to a hasher.
+/// Reads the start of an entity list, and the size of a pool, both of which their types keep to themselves,
+/// from what they feed to a hasher.
 ///
-/// A list that was made in another function's pool is a slice of this one that may end outside of it, and reading it would
-/// panic. Nothing is hashed: the compiler reduces a run over a pool to its length.
+/// A list that was made in another function's pool is a slice of this one that may end outside of it, and
+/// reading it would panic. Nothing is hashed: the compiler reduces a run over a pool to its length.
 #[derive(Default)]
 struct Peek {
     last_u32: u32,

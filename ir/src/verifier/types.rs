@@ -1,4 +1,5 @@
-//! The type rules of single instructions: what the opcode table says, and the few rules that it has no words for.
+//! The type rules of single instructions: what the opcode table says, and the few rules that it has no words
+//! for.
 
 use super::Check;
 use crate::entities::{Constant, Inst};
@@ -73,6 +74,10 @@ impl Check<'_> {
         }
         for (i, (&v, &expected)) in args.iter().zip(def.args).enumerate() {
             let ty = dfg.value_type(v);
+            // Most operands have the controlling type.
+            if expected == Ty::T && ty == ctrl {
+                continue;
+            }
             if !expected.accepts(ctrl, ty) {
                 let message = match expected.resolve(ctrl) {
                     Some(expected) => format!("arg {i} ({v}) has type {ty}, expected {expected}"),
@@ -105,6 +110,9 @@ impl Check<'_> {
         }
         for (i, (&v, result)) in results.iter().zip(def.results).enumerate() {
             let ty = dfg.value_type(v);
+            if *result == Ty::T && ty == ctrl {
+                continue;
+            }
             match result.resolve(ctrl).filter(|expected| !expected.is_invalid()) {
                 Some(expected) if expected != ty => {
                     self.fault(inst, format!("result {i} ({v}) has type {ty}, expected {expected}"));

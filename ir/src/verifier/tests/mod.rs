@@ -1,10 +1,12 @@
-//! A test for every fault, every row of the opcode table, and mutated functions that must be refused without a panic.
+//! A test for every fault, every row of the opcode table, and mutated functions that must be refused without
+//! a panic.
 
 mod corrupt;
 mod preamble;
 mod references;
 mod structure;
 mod table;
+mod text;
 mod types;
 
 use super::*;

@@ -181,8 +181,8 @@ fn tail_calls_leave_with_the_same_results() {
     refused(&tail_call(Tail, &[I32], Tail, 0), "inst0", "mismatched argument count: got 0, expected 1");
 }
 
-/// `try_call fn0(v0), sig0, block1(normal), [ default: block2(handler) ]` of an i32 to i32, where block1 takes an i32 and
-/// block2 an i64.
+/// `try_call fn0(v0), sig0, block1(normal), [ default: block2(handler) ]` of an i32 to i32, where block1
+/// takes an i32 and block2 an i64.
 fn trying(normal: BlockArg, handler: BlockArg) -> Function {
     function(&[I32, I64], |at, v| {
         let callee = declare(at.func, signature(&[I32], &[I32], CallConv::Tail));

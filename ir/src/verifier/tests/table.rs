@@ -1,4 +1,5 @@
-//! Every opcode, with every controlling type and operand type: what the table allows is accepted, the rest is refused.
+//! Every opcode, with every controlling type and operand type: what the table allows is accepted, the rest is
+//! refused.
 
 use super::*;
 use crate::builder::InstBuilder;
