@@ -30,4 +30,5 @@ pub use elf::ElfError;
 pub use error::CompileError;
 pub use settings::{OptLevel, SettingError, Settings};
 pub use target::{Target, TargetBuilder, VCodeStage, lookup};
+pub use target_lexicon::Triple;
 pub use windlass_ir as ir;

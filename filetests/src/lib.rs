@@ -1,1 +1,3 @@
 //! The filetest runner of Windlass, and the tests themselves.
+
+pub mod guest;

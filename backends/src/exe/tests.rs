@@ -1,25 +1,11 @@
 use super::*;
-use crate::arm::attributes::ARMV7_HARD_FLOAT_ATTRIBUTES;
-use crate::arm::reloc::ABS32;
 use crate::compiled::CompiledCode;
 use crate::link::{DataDef, LinkOptions, Module};
 use ::object::read::elf::{ElfFile32, FileHeader as _, ProgramHeader as _};
 use ::object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use windlass_ir::Endianness;
 
-pub(crate) const INFO: ElfInfo = ElfInfo {
-    machine: elf::EM_ARM,
-    flags: 0x0500_0400,
-    is_64: false,
-    has_addends: false,
-    base_address: 0x1_0000,
-    page_size: 0x1000,
-    endianness: Endianness::Little,
-    address_reloc: ABS32,
-    code_mapping_symbol: Some("$a"),
-    data_mapping_symbol: Some("$d"),
-    attributes: Some(ARMV7_HARD_FLOAT_ATTRIBUTES),
-};
+pub(crate) const INFO: ElfInfo = crate::arm::elf::HARD_FLOAT;
 
 fn module() -> Module {
     let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();

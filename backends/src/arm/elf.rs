@@ -1,0 +1,28 @@
+//! What ELF files of ARM programs have in their headers (ELF for the Arm Architecture, IHI 0044).
+
+use super::attributes::ARMV7_HARD_FLOAT_ATTRIBUTES;
+use super::reloc::ABS32;
+use crate::target::ElfInfo;
+use windlass_ir::Endianness;
+
+/// `EM_ARM`.
+const MACHINE: u16 = 40;
+/// `EF_ARM_EABI_VER5`.
+const EABI_VERSION_5: u32 = 0x0500_0000;
+/// `EF_ARM_ABI_FLOAT_HARD`.
+const FLOAT_HARD: u32 = 0x0000_0400;
+
+/// ARMv7-A, floating-point arguments in VFP registers, little-endian.
+pub const HARD_FLOAT: ElfInfo = ElfInfo {
+    machine: MACHINE,
+    flags: EABI_VERSION_5 | FLOAT_HARD,
+    is_64: false,
+    has_addends: false,
+    base_address: 0x1_0000,
+    page_size: 0x1000,
+    endianness: Endianness::Little,
+    address_reloc: ABS32,
+    code_mapping_symbol: Some("$a"),
+    data_mapping_symbol: Some("$d"),
+    attributes: Some(ARMV7_HARD_FLOAT_ATTRIBUTES),
+};
