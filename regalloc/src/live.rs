@@ -119,12 +119,19 @@ impl Live {
         iv.clear();
         iv.values.extend((0..f.num_vregs() as u32).map(|v| {
             let class = f.vreg_class(VReg::from_u32(v)).index() as u8;
-            Value { class, ..Value::UNUSED }
+            Value {
+                class,
+                ..Value::UNUSED
+            }
         }));
-        let units = regs.regs.iter().fold(UnitSet::EMPTY, |s, r| s.union(r.units));
+        let units = regs
+            .regs
+            .iter()
+            .fold(UnitSet::EMPTY, |s, r| s.union(r.units));
         let count = units.iter().last().map_or(0, |u| u as usize + 1);
         self.fixed.iter_mut().for_each(Vec::clear);
-        self.fixed.resize_with(count.max(self.fixed.len()), Vec::new);
+        self.fixed
+            .resize_with(count.max(self.fixed.len()), Vec::new);
         self.clobber_count = 0;
         self.demands.clear();
         self.pairs.clear();
@@ -195,7 +202,18 @@ impl Live {
             }
             for (k, op) in ops.iter().enumerate() {
                 if op.is_def() {
-                    self.collect_def(f, regs, prep, iv, out, i, op, effective[k], base + k as u32, b)?;
+                    self.collect_def(
+                        f,
+                        regs,
+                        prep,
+                        iv,
+                        out,
+                        i,
+                        op,
+                        effective[k],
+                        base + k as u32,
+                        b,
+                    )?;
                     if let Constraint::Reuse(u) = op.constraint {
                         self.befriend(op.vreg.as_u32(), ops[u as usize].vreg.as_u32());
                     }
@@ -224,7 +242,15 @@ impl Live {
         for (n, &succ) in f.block_succs(block).iter().enumerate() {
             let pos = prep.block_end(b) - 1;
             for (&a, &p) in f.branch_args(block, n).iter().zip(f.block_params(succ)) {
-                self.raw.push((a.as_u32(), Use { pos, op: NONE, kind: UseKind::Soft, hint: None }));
+                self.raw.push((
+                    a.as_u32(),
+                    Use {
+                        pos,
+                        op: NONE,
+                        kind: UseKind::Soft,
+                        hint: None,
+                    },
+                ));
                 self.befriend(a.as_u32(), p.as_u32());
             }
         }
@@ -246,12 +272,22 @@ impl Live {
         let value = op.vreg.as_u32();
         let at = base + k as u32;
         let is_late = op.pos == OperandPos::Late;
-        let soft = |hint| Use { pos: gap(i), op: NONE, kind: UseKind::Soft, hint };
+        let soft = |hint| Use {
+            pos: gap(i),
+            op: NONE,
+            kind: UseKind::Soft,
+            hint,
+        };
         match effective[k] {
             Constraint::Fixed(reg) => {
                 self.raw.push((value, soft(Some(reg))));
                 self.occupy(regs, reg, early(i), early(i) + 1 + is_late as u32, value);
-                self.demands.push(Demand { inst: i, value, op: at, target: Target::Fixed(reg) });
+                self.demands.push(Demand {
+                    inst: i,
+                    value,
+                    op: at,
+                    target: Target::Fixed(reg),
+                });
                 out.allocs[at as usize] = Allocation::Reg(reg);
             }
             Constraint::PairLo => {
@@ -271,10 +307,19 @@ impl Live {
             }
             Constraint::PairHi => self.raw.push((value, soft(None))),
             Constraint::Reg | Constraint::Any | Constraint::Reuse(_) => {
-                let user = if is_late { None } else { reuser(ops, effective, k) };
+                let user = if is_late {
+                    None
+                } else {
+                    reuser(ops, effective, k)
+                };
                 if let Some(user) = user {
                     self.raw.push((value, soft(None)));
-                    self.demands.push(Demand { inst: i, value, op: at, target: Target::Reuse(user) });
+                    self.demands.push(Demand {
+                        inst: i,
+                        value,
+                        op: at,
+                        target: Target::Reuse(user),
+                    });
                     return;
                 }
                 let (pos, kind) = match (effective[k], is_late) {
@@ -283,7 +328,15 @@ impl Live {
                     (_, true) => (early(i), UseKind::MustLate),
                     (_, false) => (early(i), UseKind::Must),
                 };
-                self.raw.push((value, Use { pos, op: at, kind, hint: None }));
+                self.raw.push((
+                    value,
+                    Use {
+                        pos,
+                        op: at,
+                        kind,
+                        hint: None,
+                    },
+                ));
             }
         }
     }
@@ -302,7 +355,11 @@ impl Live {
         b: u32,
     ) -> Result<(), Error> {
         let value = op.vreg.as_u32();
-        let mut pos = if op.pos == OperandPos::Early { early(i) } else { late(i) };
+        let mut pos = if op.pos == OperandPos::Early {
+            early(i)
+        } else {
+            late(i)
+        };
         let end = (gap(i) + 5).min(prep.block_end(b));
         let mut kind = None;
         match effective {
@@ -340,11 +397,23 @@ impl Live {
             }
             Constraint::Any if op.pos == OperandPos::Late => kind = Some(UseKind::Any),
             Constraint::Any | Constraint::Reg => {
-                kind = Some(if op.pos == OperandPos::Early { UseKind::DefEarly } else { UseKind::Def });
+                kind = Some(if op.pos == OperandPos::Early {
+                    UseKind::DefEarly
+                } else {
+                    UseKind::Def
+                });
             }
         }
         if let Some(kind) = kind {
-            self.raw.push((value, Use { pos, op: at, kind, hint: None }));
+            self.raw.push((
+                value,
+                Use {
+                    pos,
+                    op: at,
+                    kind,
+                    hint: None,
+                },
+            ));
         }
         self.define(iv, op.vreg, pos, b, false)
     }
@@ -352,7 +421,12 @@ impl Live {
     fn occupy(&mut self, regs: &RegFile, reg: PReg, from: u32, to: u32, owner: u32) {
         for unit in regs.units(reg) {
             let list = &mut self.fixed[unit as usize];
-            let span = FixedSpan { from, to, owner, reg };
+            let span = FixedSpan {
+                from,
+                to,
+                owner,
+                reg,
+            };
             match list.last_mut() {
                 // Two fixed uses of a value in one register.
                 Some(last) if last.from == from => last.to = last.to.max(to),
@@ -367,7 +441,9 @@ impl Live {
     }
 
     fn clobber(&mut self, units: UnitSet, at: u32) {
-        let known = self.clobbers[..self.clobber_count].iter_mut().find(|g| g.units == units);
+        let known = self.clobbers[..self.clobber_count]
+            .iter_mut()
+            .find(|g| g.units == units);
         if let Some(group) = known {
             group.at.push(at);
             return;
@@ -397,7 +473,12 @@ impl Live {
             value.u1 = sum;
             sum += count;
         }
-        let filler = Use { pos: 0, op: NONE, kind: UseKind::Soft, hint: None };
+        let filler = Use {
+            pos: 0,
+            op: NONE,
+            kind: UseKind::Soft,
+            hint: None,
+        };
         iv.uses.resize(sum as usize, filler);
         for &(v, u) in &self.raw {
             let value = &mut iv.values[v as usize];
@@ -412,7 +493,12 @@ impl Live {
         }
     }
 
-    fn build_ranges<F: Function>(&mut self, f: &F, prep: &Prepared, iv: &mut Intervals) -> Result<(), Error> {
+    fn build_ranges<F: Function>(
+        &mut self,
+        f: &F,
+        prep: &Prepared,
+        iv: &mut Intervals,
+    ) -> Result<(), Error> {
         let blocks = f.num_blocks();
         for stamp in [&mut self.stamp_in, &mut self.stamp_out] {
             stamp.clear();
@@ -425,14 +511,28 @@ impl Live {
             if value.def_pos == NONE && uses.is_empty() || value.is_param && uses.is_empty() {
                 continue;
             }
-            let def_end = if value.is_param { value.def_pos + 1 } else { (value.def_pos & !3) + 3 };
-            let local =
-                value.def_pos != NONE && uses.last().is_none_or(|u| u.pos < prep.block_end(value.def_block));
+            let def_end = if value.is_param {
+                value.def_pos + 1
+            } else {
+                (value.def_pos & !3) + 3
+            };
+            let local = value.def_pos != NONE
+                && uses
+                    .last()
+                    .is_none_or(|u| u.pos < prep.block_end(value.def_block));
             let local = local && uses.first().is_none_or(|u| u.pos >= value.def_pos);
             if local {
                 // Most values: nothing leaves the block.
-                let to = uses.iter().map(|u| u.live_end()).max().unwrap_or(0).max(def_end);
-                iv.spans.push(Span { from: value.def_pos, to });
+                let to = uses
+                    .iter()
+                    .map(|u| u.live_end())
+                    .max()
+                    .unwrap_or(0)
+                    .max(def_end);
+                iv.spans.push(Span {
+                    from: value.def_pos,
+                    to,
+                });
             } else {
                 self.walk(f, prep, v, value, uses)?;
                 push_ranges(
@@ -480,7 +580,9 @@ impl Live {
             last_block = if b == value.def_block { NONE } else { b };
             self.enter(v, value, b);
         }
-        let undefined = Error::UseBeforeDef { vreg: VReg::from_u32(v) };
+        let undefined = Error::UseBeforeDef {
+            vreg: VReg::from_u32(v),
+        };
         while let Some(b) = self.work.pop() {
             if b == 0 || b == value.def_block {
                 return Err(undefined);
@@ -516,7 +618,9 @@ impl Live {
 /// The value that reuses this operand's register: the operand is named, or reads the same value as one that is.
 fn reuser(ops: &[Operand], effective: &[Constraint], k: usize) -> Option<u32> {
     let direct = |j: usize| {
-        let user = effective.iter().position(|&c| j < 256 && c == Constraint::Reuse(j as u8));
+        let user = effective
+            .iter()
+            .position(|&c| j < 256 && c == Constraint::Reuse(j as u8));
         user.map(|d| ops[d].vreg.as_u32())
     };
     if !effective.iter().any(|c| matches!(c, Constraint::Reuse(_))) {
@@ -524,7 +628,9 @@ fn reuser(ops: &[Operand], effective: &[Constraint], k: usize) -> Option<u32> {
     }
     direct(k).or_else(|| {
         let same = |o: &Operand| o.is_use() && o.pos == OperandPos::Early && o.vreg == ops[k].vreg;
-        (0..ops.len()).filter(|&j| j != k && same(&ops[j])).find_map(direct)
+        (0..ops.len())
+            .filter(|&j| j != k && same(&ops[j]))
+            .find_map(direct)
     })
 }
 
@@ -543,7 +649,11 @@ fn push_ranges(
     for &b in touched {
         let (start, end) = (prep.block_start(b), prep.block_end(b));
         let is_def = b == value.def_block;
-        let from = if is_def && stamp_in[b as usize] != v { value.def_pos } else { start };
+        let from = if is_def && stamp_in[b as usize] != v {
+            value.def_pos
+        } else {
+            start
+        };
         let mut to = from + 1;
         if is_def && !value.is_param {
             to = to.max((value.def_pos & !3) + 3);
