@@ -111,16 +111,8 @@ impl fmt::Display for CheckerReport {
         match &self.problem {
             Problem::Input(e) => write!(f, "the function is not valid: {e}"),
             Problem::Shape(what) => write!(f, "{what}"),
-            Problem::WrongValue {
-                operand,
-                vreg,
-                at,
-                holds,
-            } => {
-                write!(
-                    f,
-                    "operand {operand} reads {vreg} from {at:?}, which holds {holds:?}"
-                )
+            Problem::WrongValue { operand, vreg, at, holds } => {
+                write!(f, "operand {operand} reads {vreg} from {at:?}, which holds {holds:?}")
             }
             Problem::Constraint { operand, at } => {
                 write!(f, "operand {operand} cannot be in {at:?}")
@@ -151,16 +143,8 @@ impl core::error::Error for CheckerReport {}
 pub fn check<F: Function>(f: &F, regs: &RegFile, out: &Output) -> Result<(), CheckerReport> {
     let mut prep = Prepared::default();
     prep.run(f, regs, &Options::default(), &mut Output::new())
-        .map_err(|e| CheckerReport {
-            inst: None,
-            problem: Problem::Input(e),
-        })?;
-    let shape = |problem| {
-        Err(CheckerReport {
-            inst: None,
-            problem: Problem::Shape(problem),
-        })
-    };
+        .map_err(|e| CheckerReport { inst: None, problem: Problem::Input(e) })?;
+    let shape = |problem| Err(CheckerReport { inst: None, problem: Problem::Shape(problem) });
     if out.offsets.len() != f.num_insts() + 1 {
         return shape("the output has not as many instructions as the function");
     }
@@ -173,11 +157,7 @@ pub fn check<F: Function>(f: &F, regs: &RegFile, out: &Output) -> Result<(), Che
     if !out.edits.is_sorted_by_key(|e| e.0) {
         return shape("edits are not sorted");
     }
-    if out
-        .edits
-        .last()
-        .is_some_and(|e| e.0.inst.as_u32() as usize >= f.num_insts())
-    {
+    if out.edits.last().is_some_and(|e| e.0.inst.as_u32() as usize >= f.num_insts()) {
         return shape("an edit is at an instruction that does not exist");
     }
     let overlaps = (0..regs.regs.len() as u32).map(|r| {
@@ -192,10 +172,7 @@ pub fn check<F: Function>(f: &F, regs: &RegFile, out: &Output) -> Result<(), Che
         prep: &prep,
         overlaps: overlaps.collect(),
         max_slot: regs.classes.iter().map(|c| c.spill_size).max().unwrap_or(0),
-        state: State {
-            regs: alloc::vec![Set::new(); regs.regs.len()],
-            slots: BTreeMap::new(),
-        },
+        state: State { regs: alloc::vec![Set::new(); regs.regs.len()], slots: BTreeMap::new() },
         holders: alloc::vec![0; f.num_vregs()],
         aliases: Vec::new(),
     };
@@ -285,16 +262,13 @@ impl<F: Function> Checker<'_, F> {
             let k = self.f.block_succs(pred).iter().position(|&s| s == block);
             let args = k.map_or(&[][..], |k| self.f.branch_args(pred, k));
             let params = self.f.block_params(block);
-            self.aliases
-                .extend(args.iter().copied().zip(params.iter().copied()));
+            self.aliases.extend(args.iter().copied().zip(params.iter().copied()));
         }
     }
 
     fn load(&mut self, state: State) {
         let old = core::mem::replace(&mut self.state, state);
-        old.sets()
-            .flatten()
-            .for_each(|v| self.holders[v.as_u32() as usize] = 0);
+        old.sets().flatten().for_each(|v| self.holders[v.as_u32() as usize] = 0);
         for v in self.state.sets().flatten() {
             self.holders[v.as_u32() as usize] += 1;
         }
@@ -305,17 +279,12 @@ impl<F: Function> Checker<'_, F> {
         if params.is_empty() {
             return None;
         }
-        let mut by_arg: Vec<(VReg, VReg)> =
-            args.iter().copied().zip(params.iter().copied()).collect();
+        let mut by_arg: Vec<(VReg, VReg)> = args.iter().copied().zip(params.iter().copied()).collect();
         by_arg.sort_unstable();
         let mut gone: Vec<VReg> = params.to_vec();
         gone.sort_unstable();
         let rename = |set: &Set| {
-            let mut new: Set = set
-                .iter()
-                .copied()
-                .filter(|v| gone.binary_search(v).is_err())
-                .collect();
+            let mut new: Set = set.iter().copied().filter(|v| gone.binary_search(v).is_err()).collect();
             for v in set {
                 let from = by_arg.partition_point(|x| x.0 < *v);
                 new.extend(by_arg[from..].iter().take_while(|x| x.0 == *v).map(|x| x.1));
@@ -325,29 +294,16 @@ impl<F: Function> Checker<'_, F> {
             new
         };
         let regs = self.state.regs.iter().map(rename).collect();
-        let slots = self
-            .state
-            .slots
-            .iter()
-            .map(|(&o, (size, set))| (o, (*size, rename(set))))
-            .collect();
+        let slots = self.state.slots.iter().map(|(&o, (size, set))| (o, (*size, rename(set)))).collect();
         Some(State { regs, slots })
     }
 
     fn fail<T>(&self, inst: Inst, problem: Problem) -> Result<T, CheckerReport> {
-        Err(CheckerReport {
-            inst: Some(inst),
-            problem,
-        })
+        Err(CheckerReport { inst: Some(inst), problem })
     }
 
     fn edit(&mut self, inst: Inst, edit: Edit) -> Result<(), CheckerReport> {
-        let bad = |why| {
-            Err(CheckerReport {
-                inst: Some(inst),
-                problem: Problem::Edit { edit, why },
-            })
-        };
+        let bad = |why| Err(CheckerReport { inst: Some(inst), problem: Problem::Edit { edit, why } });
         match edit {
             Edit::Move { from, to, class } => {
                 if class.index() >= self.regs.classes.len() {
@@ -385,12 +341,7 @@ impl<F: Function> Checker<'_, F> {
     }
 
     /// A register must be known as used, a slot well placed.
-    fn check_place(
-        &self,
-        inst: Inst,
-        place: Allocation,
-        class: RegClass,
-    ) -> Result<(), CheckerReport> {
+    fn check_place(&self, inst: Inst, place: Allocation, class: RegClass) -> Result<(), CheckerReport> {
         match place {
             Allocation::Reg(reg) => {
                 let units = self.regs.units(reg);
@@ -417,24 +368,11 @@ impl<F: Function> Checker<'_, F> {
         let (f, out) = (self.f, self.out);
         let ops = f.inst_operands(inst);
         let allocs = out.inst_allocs(inst);
-        for (operand, (op, &at)) in ops
-            .iter()
-            .zip(allocs)
-            .enumerate()
-            .filter(|(_, (op, _))| op.is_use())
-        {
+        for (operand, (op, &at)) in ops.iter().zip(allocs).enumerate().filter(|(_, (op, _))| op.is_use()) {
             let holds = self.read(at, f.vreg_class(op.vreg));
             if holds.binary_search(&op.vreg).is_err() {
                 let holds = holds.to_vec();
-                return self.fail(
-                    inst,
-                    Problem::WrongValue {
-                        operand,
-                        vreg: op.vreg,
-                        at,
-                        holds,
-                    },
-                );
+                return self.fail(inst, Problem::WrongValue { operand, vreg: op.vreg, at, holds });
             }
         }
         let clobbers = f.inst_clobbers(inst);
@@ -468,9 +406,8 @@ impl<F: Function> Checker<'_, F> {
                 return self.fail(inst, Problem::Constraint { operand, at });
             }
             self.check_place(inst, at, class)?;
-            let fixed_def = op.is_def()
-                && matches!(op.constraint, Constraint::Fixed(_))
-                && op.pos == OperandPos::Late;
+            let fixed_def =
+                op.is_def() && matches!(op.constraint, Constraint::Fixed(_)) && op.pos == OperandPos::Late;
             let has_late = op.is_def() || op.pos == OperandPos::Late;
             if let Some(reg) = at.as_reg().filter(|_| has_late && !fixed_def) {
                 // A def tied to a fixed use counts as fixed.
@@ -486,21 +423,14 @@ impl<F: Function> Checker<'_, F> {
             }
             if op.is_def() {
                 for (second, (other, &place)) in ops.iter().zip(allocs).enumerate() {
-                    let early = op.pos == OperandPos::Early
-                        || other.pos == OperandPos::Late
-                        || other.is_def();
+                    let early =
+                        op.pos == OperandPos::Early || other.pos == OperandPos::Late || other.is_def();
                     if second != operand
                         && early
                         && (reachable || at.as_reg().is_some())
                         && self.meet(at, class, place, self.f.vreg_class(other.vreg))
                     {
-                        return self.fail(
-                            inst,
-                            Problem::Conflict {
-                                first: operand,
-                                second,
-                            },
-                        );
+                        return self.fail(inst, Problem::Conflict { first: operand, second });
                     }
                 }
             }
@@ -520,15 +450,12 @@ impl<F: Function> Checker<'_, F> {
             Constraint::Reuse(k) => at.as_reg().is_some() && allocs.get(k as usize) == Some(&at),
             Constraint::PairLo | Constraint::PairHi => {
                 let first = operand - (op.constraint == Constraint::PairHi) as usize;
-                let (Some(lo), Some(hi)) = (allocs[first].as_reg(), allocs[first + 1].as_reg())
-                else {
+                let (Some(lo), Some(hi)) = (allocs[first].as_reg(), allocs[first + 1].as_reg()) else {
                     return false;
                 };
                 let pair = class.pair.map(|c| &self.regs.classes[c.index()]);
                 pair.is_some_and(|c| {
-                    c.order
-                        .iter()
-                        .any(|r| self.regs.regs[r.index()].halves == Some((lo, hi)))
+                    c.order.iter().any(|r| self.regs.regs[r.index()].halves == Some((lo, hi)))
                 })
             }
         }
@@ -564,10 +491,8 @@ impl<F: Function> Checker<'_, F> {
     fn write(&mut self, at: Allocation, class: RegClass, set: Set) {
         match at {
             Allocation::Reg(r) => {
-                let Some(all) = self
-                    .overlaps
-                    .get(r.index())
-                    .map(|all| SmallVec::<[PReg; 8]>::from_slice(all))
+                let Some(all) =
+                    self.overlaps.get(r.index()).map(|all| SmallVec::<[PReg; 8]>::from_slice(all))
                 else {
                     return;
                 };
@@ -577,22 +502,15 @@ impl<F: Function> Checker<'_, F> {
             Allocation::Slot(s) => {
                 let size = self.regs.classes[class.index()].spill_size;
                 let (start, end) = (s.offset_bytes(), s.offset_bytes().saturating_add(size));
-                let near = self
-                    .state
-                    .slots
-                    .range(start.saturating_sub(self.max_slot)..end);
-                let hit: SmallVec<[u32; 4]> = near
-                    .filter(|(o, (n, _))| **o + n > start)
-                    .map(|(&o, _)| o)
-                    .collect();
+                let near = self.state.slots.range(start.saturating_sub(self.max_slot)..end);
+                let hit: SmallVec<[u32; 4]> =
+                    near.filter(|(o, (n, _))| **o + n > start).map(|(&o, _)| o).collect();
                 for offset in hit {
                     if let Some((_, old)) = self.state.slots.remove(&offset) {
-                        old.iter()
-                            .for_each(|v| self.holders[v.as_u32() as usize] -= 1);
+                        old.iter().for_each(|v| self.holders[v.as_u32() as usize] -= 1);
                     }
                 }
-                set.iter()
-                    .for_each(|v| self.holders[v.as_u32() as usize] += 1);
+                set.iter().for_each(|v| self.holders[v.as_u32() as usize] += 1);
                 self.state.slots.insert(start, (size, set));
             }
             Allocation::None => {}
@@ -600,11 +518,8 @@ impl<F: Function> Checker<'_, F> {
     }
 
     fn set_reg(&mut self, reg: usize, set: Set) {
-        self.state.regs[reg]
-            .iter()
-            .for_each(|v| self.holders[v.as_u32() as usize] -= 1);
-        set.iter()
-            .for_each(|v| self.holders[v.as_u32() as usize] += 1);
+        self.state.regs[reg].iter().for_each(|v| self.holders[v.as_u32() as usize] -= 1);
+        set.iter().for_each(|v| self.holders[v.as_u32() as usize] += 1);
         self.state.regs[reg] = set;
     }
 
@@ -622,9 +537,7 @@ impl<F: Function> Checker<'_, F> {
 
 impl State {
     fn sets(&self) -> impl Iterator<Item = &Set> {
-        self.regs
-            .iter()
-            .chain(self.slots.values().map(|(_, set)| set))
+        self.regs.iter().chain(self.slots.values().map(|(_, set)| set))
     }
 
     /// Intersects with another state. Whether anything changed.
@@ -639,11 +552,7 @@ impl State {
             shrink(set, Some(with));
         }
         for (offset, (size, set)) in &mut self.slots {
-            let with = other
-                .slots
-                .get(offset)
-                .filter(|(n, _)| n == size)
-                .map(|(_, w)| w);
+            let with = other.slots.get(offset).filter(|(n, _)| n == size).map(|(_, w)| w);
             shrink(set, with);
         }
         if changed {
@@ -677,15 +586,8 @@ impl EditCursor {
         self.at = self.first[inst as usize] as usize;
     }
 
-    fn take<'a>(
-        &mut self,
-        out: &'a Output,
-        point: ProgPoint,
-    ) -> impl Iterator<Item = Edit> + use<'a> {
-        debug_assert!(
-            point.side == Side::Before || point.side == Side::After,
-            "a point has a side"
-        );
+    fn take<'a>(&mut self, out: &'a Output, point: ProgPoint) -> impl Iterator<Item = Edit> + use<'a> {
+        debug_assert!(point.side == Side::Before || point.side == Side::After, "a point has a side");
         let from = self.at;
         while out.edits.get(self.at).is_some_and(|e| e.0 == point) {
             self.at += 1;

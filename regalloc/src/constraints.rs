@@ -166,20 +166,13 @@ impl Prepared {
         self.blocks.clear();
         for a in &self.classes {
             for b in &self.classes {
-                let overlaps =
-                    |r: &PReg| a.order.iter().filter(|s| regs.overlap(*r, **s)).count() as u16;
-                self.blocks
-                    .push(b.order.iter().map(overlaps).max().unwrap_or(0));
+                let overlaps = |r: &PReg| a.order.iter().filter(|s| regs.overlap(*r, **s)).count() as u16;
+                self.blocks.push(b.order.iter().map(overlaps).max().unwrap_or(0));
             }
         }
         debug_assert!(self.blocks.len() == n * n, "one entry for two classes");
         self.max_blocks = self.blocks.iter().copied().max().unwrap_or(0);
-        self.min_order = self
-            .classes
-            .iter()
-            .map(|c| c.order.len() as u16)
-            .min()
-            .unwrap_or(0);
+        self.min_order = self.classes.iter().map(|c| c.order.len() as u16).min().unwrap_or(0);
     }
 
     fn check_layout<F: Function>(&mut self, f: &F) -> Result<(), Error> {
@@ -196,8 +189,7 @@ impl Prepared {
         for b in 0..f.num_blocks() as u32 {
             let block = Block::from_u32(b);
             let range = f.block_insts(block);
-            if range.start != next || range.end <= range.start || range.end as usize > f.num_insts()
-            {
+            if range.start != next || range.end <= range.start || range.end as usize > f.num_insts() {
                 return Err(Error::Layout { block });
             }
             self.first_inst.push(range.start);
@@ -205,9 +197,7 @@ impl Prepared {
             self.inst_block.resize(next as usize, b);
         }
         if next as usize != f.num_insts() {
-            return Err(Error::Layout {
-                block: Block::from_u32(f.num_blocks() as u32 - 1),
-            });
+            return Err(Error::Layout { block: Block::from_u32(f.num_blocks() as u32 - 1) });
         }
         self.first_inst.push(next);
         Ok(())
@@ -296,9 +286,7 @@ impl Prepared {
                 }
                 if edge_preds(f, succ) > 1 {
                     let last = Inst::from_u32(self.first_inst[b as usize + 1] - 1);
-                    if !f.inst_operands(last).is_empty()
-                        || f.inst_clobbers(last).intersects(allocatable)
-                    {
+                    if !f.inst_operands(last).is_empty() || f.inst_clobbers(last).intersects(allocatable) {
                         return Err(Error::TerminatorOperands { block });
                     }
                 }
@@ -326,11 +314,8 @@ impl Prepared {
                     }
                 }
                 Constraint::Reuse(k) => {
-                    let reused = ops
-                        .get(k as usize)
-                        .filter(|u| u.is_use() && u.pos == OperandPos::Early);
-                    let fits =
-                        reused.is_some_and(|u| f.vreg_class(u.vreg) == f.vreg_class(op.vreg));
+                    let reused = ops.get(k as usize).filter(|u| u.is_use() && u.pos == OperandPos::Early);
+                    let fits = reused.is_some_and(|u| f.vreg_class(u.vreg) == f.vreg_class(op.vreg));
                     let again = ops[..operand].iter().any(|o| o.constraint == op.constraint);
                     if !fits || again || op.is_use() || op.pos == OperandPos::Early {
                         return Err(Error::BadReuse { inst, operand });
@@ -343,11 +328,7 @@ impl Prepared {
                     } else {
                         operand.checked_sub(1).and_then(|k| ops.get(k))
                     };
-                    let wanted = if lo {
-                        Constraint::PairHi
-                    } else {
-                        Constraint::PairLo
-                    };
+                    let wanted = if lo { Constraint::PairHi } else { Constraint::PairLo };
                     let class = f.vreg_class(op.vreg);
                     let fits = other.is_some_and(|o| {
                         o.constraint == wanted
@@ -392,22 +373,14 @@ impl Prepared {
         // Where a value is read from a fixed register anyway, that will do for its other early uses.
         for k in 0..ops.len() {
             let op = &ops[k];
-            if self.effective[base + k] != Constraint::Reg
-                || !op.is_use()
-                || op.pos != OperandPos::Early
-            {
+            if self.effective[base + k] != Constraint::Reg || !op.is_use() || op.pos != OperandPos::Early {
                 continue;
             }
-            let reused = ops
-                .iter()
-                .any(|o| o.constraint == Constraint::Reuse(k as u8) && k < 256);
-            let twin = ops
-                .iter()
-                .enumerate()
-                .find_map(|(j, o)| match self.effective[base + j] {
-                    Constraint::Fixed(r) if o.is_use() && o.vreg == op.vreg => Some(r),
-                    _ => None,
-                });
+            let reused = ops.iter().any(|o| o.constraint == Constraint::Reuse(k as u8) && k < 256);
+            let twin = ops.iter().enumerate().find_map(|(j, o)| match self.effective[base + j] {
+                Constraint::Fixed(r) if o.is_use() && o.vreg == op.vreg => Some(r),
+                _ => None,
+            });
             let full = &regs.classes[f.vreg_class(op.vreg).index()].order;
             if let Some(reg) = twin.filter(|r| !reused && full.contains(r)) {
                 self.effective[base + k] = Constraint::Fixed(reg);
@@ -449,13 +422,7 @@ impl Prepared {
                         Some((item, _)) => item,
                         None => {
                             let class = pair_class(f, regs, op.vreg);
-                            items.push(Item {
-                                class,
-                                early: true,
-                                late: true,
-                                reads: None,
-                                reg: None,
-                            });
+                            items.push(Item { class, early: true, late: true, reads: None, reg: None });
                             items.len() as u16 - 1
                         }
                     };
@@ -466,21 +433,14 @@ impl Prepared {
                 _ => {
                     let item = Some((items.len() as u16, Half::Whole));
                     let class = f.vreg_class(op.vreg).index() as u8;
-                    items.push(Item {
-                        class,
-                        early: true,
-                        late: true,
-                        reads: None,
-                        reg: None,
-                    });
+                    items.push(Item { class, early: true, late: true, reads: None, reg: None });
                     item_of[k] = item;
                     item_of[used] = item;
                     for (j, other) in ops.iter().enumerate() {
                         let early = other.is_use() && other.pos == OperandPos::Early;
                         let simple = matches!(effective[j], Constraint::Reg | Constraint::Any);
                         if early && simple && other.vreg == ops[used].vreg && item_of[j].is_none() {
-                            let claimed =
-                                j < 256 && effective.contains(&Constraint::Reuse(j as u8));
+                            let claimed = j < 256 && effective.contains(&Constraint::Reuse(j as u8));
                             if !claimed {
                                 item_of[j] = item;
                             }
@@ -498,52 +458,28 @@ impl Prepared {
             match effective[k] {
                 Constraint::Reg => {
                     let reads = op.is_use().then_some(op.vreg);
-                    if let Some(n) = items
-                        .iter()
-                        .position(|i| reads.is_some() && i.reads == reads)
-                    {
+                    if let Some(n) = items.iter().position(|i| reads.is_some() && i.reads == reads) {
                         items[n].late |= late;
                         item_of[k] = Some((n as u16, Half::Whole));
                         continue;
                     }
                     item_of[k] = Some((items.len() as u16, Half::Whole));
                     let class = f.vreg_class(op.vreg).index() as u8;
-                    items.push(Item {
-                        class,
-                        early,
-                        late,
-                        reads,
-                        reg: None,
-                    });
+                    items.push(Item { class, early, late, reads, reg: None });
                 }
                 Constraint::PairLo => {
                     item_of[k] = Some((items.len() as u16, Half::Lo));
                     item_of[k + 1] = Some((items.len() as u16, Half::Hi));
                     let class = pair_class(f, regs, op.vreg);
-                    items.push(Item {
-                        class,
-                        early,
-                        late,
-                        reads: None,
-                        reg: None,
-                    });
+                    items.push(Item { class, early, late, reads: None, reg: None });
                 }
                 // An early def of any kind is given a register.
                 Constraint::Any if op.is_def() && early => {
                     item_of[k] = Some((items.len() as u16, Half::Whole));
                     let class = f.vreg_class(op.vreg).index() as u8;
-                    items.push(Item {
-                        class,
-                        early,
-                        late,
-                        reads: None,
-                        reg: None,
-                    });
+                    items.push(Item { class, early, late, reads: None, reg: None });
                 }
-                Constraint::Any
-                | Constraint::Fixed(_)
-                | Constraint::PairHi
-                | Constraint::Reuse(_) => {}
+                Constraint::Any | Constraint::Fixed(_) | Constraint::PairHi | Constraint::Reuse(_) => {}
             }
         }
         (items, item_of)
@@ -578,17 +514,13 @@ impl Prepared {
             let twin = ops[..k].iter().enumerate().any(|(j, o)| same(j, o));
             let early = op.is_use() || op.pos == OperandPos::Early;
             let late = op.is_def() || op.pos == OperandPos::Late;
-            if !twin
-                && (early && taken.early.intersects(units) || late && taken.late.intersects(units))
-            {
+            if !twin && (early && taken.early.intersects(units) || late && taken.late.intersects(units)) {
                 return Err(clash);
             }
             // A late use beside an early one of the same register: what matters is the late one.
             if twin && late && taken.late.intersects(units) {
-                let late_twin = ops[..k]
-                    .iter()
-                    .enumerate()
-                    .any(|(j, o)| same(j, o) && o.pos == OperandPos::Late);
+                let late_twin =
+                    ops[..k].iter().enumerate().any(|(j, o)| same(j, o) && o.pos == OperandPos::Late);
                 if !late_twin {
                     return Err(clash);
                 }
@@ -612,17 +544,12 @@ impl Prepared {
         let n = self.classes.len();
         items.iter().enumerate().all(|(i, item)| {
             let fits = |r: &&PReg| item_fits(item, regs.units(**r), taken);
-            let free = self.classes[item.class as usize]
-                .order
-                .iter()
-                .filter(fits)
-                .count();
+            let free = self.classes[item.class as usize].order.iter().filter(fits).count();
             let others = items.iter().enumerate();
             let meet = |o: &Item| o.early && item.early || o.late && item.late;
             let blocked = others.filter(|(j, o)| *j != i && meet(o));
-            let blocked: usize = blocked
-                .map(|(_, o)| self.blocks[item.class as usize * n + o.class as usize] as usize)
-                .sum();
+            let blocked: usize =
+                blocked.map(|(_, o)| self.blocks[item.class as usize * n + o.class as usize] as usize).sum();
             free > blocked
         })
     }
@@ -633,20 +560,11 @@ impl Prepared {
             return false;
         }
         let mut order: SmallVec<[u16; 8]> = (0..items.len() as u16).collect();
-        let size = |class: u8| {
-            regs.classes[class as usize]
-                .order
-                .first()
-                .map_or(0, |&r| regs.units(r).len())
-        };
+        let size = |class: u8| regs.classes[class as usize].order.first().map_or(0, |&r| regs.units(r).len());
         order.sort_by_key(|&i| {
             let item = &items[i as usize];
             let fits = |r: &&PReg| item_fits(item, regs.units(**r), taken);
-            let choices = regs.classes[item.class as usize]
-                .order
-                .iter()
-                .filter(fits)
-                .count();
+            let choices = regs.classes[item.class as usize].order.iter().filter(fits).count();
             (core::cmp::Reverse(size(item.class)), choices)
         });
         for full in [false, true] {
@@ -761,13 +679,8 @@ pub(crate) fn edge_preds<F: Function>(f: &F, block: Block) -> usize {
 fn succs_contain<F: Function>(f: &F, from: Block, to: Block) -> bool {
     let succs = f.block_succs(from);
     // A guess saves the search in wide branches: successors are mostly numbered in a row.
-    let guess = succs
-        .first()
-        .and_then(|s| to.as_u32().checked_sub(s.as_u32()));
-    guess
-        .and_then(|g| succs.get(g as usize))
-        .is_some_and(|&s| s == to)
-        || succs.contains(&to)
+    let guess = succs.first().and_then(|s| to.as_u32().checked_sub(s.as_u32()));
+    guess.and_then(|g| succs.get(g as usize)).is_some_and(|&s| s == to) || succs.contains(&to)
 }
 
 fn check_vreg<F: Function>(f: &F, regs: &RegFile, vreg: VReg) -> Result<(), Error> {

@@ -48,12 +48,7 @@ fn write_dump<F: Function>(text: &mut String, f: &F, regs: &RegFile, out: &Outpu
             let inst = Inst::from_u32(i);
             edits(text, regs, out, ProgPoint::before(inst))?;
             write!(text, "    {inst}:")?;
-            for (k, (op, &at)) in f
-                .inst_operands(inst)
-                .iter()
-                .zip(out.inst_allocs(inst))
-                .enumerate()
-            {
+            for (k, (op, &at)) in f.inst_operands(inst).iter().zip(out.inst_allocs(inst)).enumerate() {
                 let comma = if k == 0 { "" } else { "," };
                 write!(text, "{comma} {} {} {}", kind(op), op.vreg, place(regs, at))?;
                 match op.constraint {
@@ -78,12 +73,7 @@ fn write_dump<F: Function>(text: &mut String, f: &F, regs: &RegFile, out: &Outpu
             writeln!(text)?;
         }
     }
-    writeln!(
-        text,
-        "spill area: {} bytes, aligned to {}",
-        out.spill_size_bytes,
-        out.spill_align.max(1)
-    )
+    writeln!(text, "spill area: {} bytes, aligned to {}", out.spill_size_bytes, out.spill_align.max(1))
 }
 
 fn kind(op: &Operand) -> &'static str {
@@ -99,22 +89,15 @@ fn values(text: &mut String, list: &[crate::VReg]) -> fmt::Result {
     for (k, v) in list.iter().enumerate() {
         write!(text, "{}{v}", if k == 0 { "(" } else { ", " })?;
     }
-    if list.is_empty() {
-        Ok(())
-    } else {
-        text.write_char(')')
-    }
+    if list.is_empty() { Ok(()) } else { text.write_char(')') }
 }
 
 fn edits(text: &mut String, regs: &RegFile, out: &Output, point: ProgPoint) -> fmt::Result {
     for (_, edit) in out.edits_at(point) {
         match *edit {
-            Edit::Move { from, to, .. } => writeln!(
-                text,
-                "    move {} -> {}",
-                place(regs, from),
-                place(regs, to)
-            )?,
+            Edit::Move { from, to, .. } => {
+                writeln!(text, "    move {} -> {}", place(regs, from), place(regs, to))?
+            }
             Edit::Remat { inst, to } => writeln!(text, "    again {inst} -> {}", regs.name(to))?,
         }
     }

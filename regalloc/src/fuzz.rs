@@ -7,30 +7,14 @@ use crate::{Allocator, Error, Options, Output, dump};
 
 fn settings(seed: u64) -> Vec<Options> {
     let plain = Options::default();
-    let few = |n| Options {
-        max_regs: Some(n),
-        ..plain
-    };
+    let few = |n| Options { max_regs: Some(n), ..plain };
     vec![
         plain,
         few(1 + (seed % 6) as u8),
-        Options {
-            spill_all: true,
-            ..plain
-        },
-        Options {
-            random: Some(seed),
-            ..plain
-        },
-        Options {
-            random: Some(seed + 1),
-            ..few(2 + (seed % 3) as u8)
-        },
-        Options {
-            spill_all: true,
-            random: Some(seed),
-            max_regs: Some(1),
-        },
+        Options { spill_all: true, ..plain },
+        Options { random: Some(seed), ..plain },
+        Options { random: Some(seed + 1), ..few(2 + (seed % 3) as u8) },
+        Options { spill_all: true, random: Some(seed), max_regs: Some(1) },
     ]
 }
 
@@ -51,28 +35,19 @@ fn run_seed(allocator: &mut Allocator, out: &mut Output, seed: u64) -> (usize, O
         };
         if let Err(e) = result {
             let text = dump::dump(&f, &regs, out);
-            return (
-                refused,
-                Some(format!("seed {seed}, {options:?}: {e}\n{text}")),
-            );
+            return (refused, Some(format!("seed {seed}, {options:?}: {e}\n{text}")));
         }
     }
     (refused, None)
 }
 
 fn env(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .ok()
-        .and_then(|v| v.parse().ok())
-        .unwrap_or(default)
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
 
 #[test]
 fn random_functions_are_allocated_and_check() {
-    let (count, first) = (
-        env("WINDLASS_REGALLOC_FUZZ", 2000),
-        env("WINDLASS_REGALLOC_SEED", 0),
-    );
+    let (count, first) = (env("WINDLASS_REGALLOC_FUZZ", 2000), env("WINDLASS_REGALLOC_SEED", 0));
     let (mut allocator, mut out) = (Allocator::new(), Output::new());
     let mut refused = 0;
     for seed in first..first + count {

@@ -196,10 +196,7 @@ impl Intervals {
     /// The piece's span with this index, clipped.
     pub(crate) fn span(&self, piece: &Piece, index: u32) -> Span {
         let s = self.spans[index as usize];
-        Span {
-            from: s.from.max(piece.from),
-            to: s.to.min(piece.to),
-        }
+        Span { from: s.from.max(piece.from), to: s.to.min(piece.to) }
     }
 
     /// The piece's uses.
@@ -217,10 +214,7 @@ impl Intervals {
     /// yet placed.
     pub(crate) fn split(&mut self, piece: u32, at: u32) -> u32 {
         let left = &mut self.pieces[piece as usize];
-        debug_assert!(
-            left.from < at && at < left.to,
-            "a piece is split outside of its range"
-        );
+        debug_assert!(left.from < at && at < left.to, "a piece is split outside of its range");
         let mut right = *left;
         let (r0, r1) = (left.r0 as usize, left.r1 as usize);
         let k = r0 + self.spans[r0..r1].partition_point(|s| s.to <= at);

@@ -34,6 +34,8 @@ mod operand;
 mod regs;
 mod resolve;
 mod scan;
+#[cfg(test)]
+mod shapes;
 mod spill;
 mod split;
 #[cfg(any(test, feature = "testing"))]
@@ -445,36 +447,16 @@ impl Allocator {
         options: &Options,
         out: &mut Output,
     ) -> Result<(), Error> {
-        let Allocator {
-            prepared,
-            intervals,
-            live,
-            scan,
-            slots,
-            resolve,
-        } = self;
+        let Allocator { prepared, intervals, live, scan, slots, resolve } = self;
         regs.validate().map_err(Error::RegFile)?;
         out.edits.clear();
         out.used = UnitSet::EMPTY;
         out.stats = Stats::default();
         prepared.run(func, regs, options, out)?;
         live.run(func, regs, prepared, intervals, out)?;
-        scan::scan(
-            func,
-            regs,
-            options,
-            scan,
-            prepared,
-            intervals,
-            live,
-            &mut out.stats,
-        )?;
+        scan::scan(func, regs, options, scan, prepared, intervals, live, &mut out.stats)?;
         resolve.sort_pieces(intervals);
-        let input = resolve::Input {
-            f: func,
-            regs,
-            prep: prepared,
-        };
+        let input = resolve::Input { f: func, regs, prep: prepared };
         resolve.find_stored(&input, intervals);
         slots.run(regs, intervals, live, prepared.dummy_slot);
         resolve.run(&input, intervals, live, slots, out)

@@ -88,6 +88,8 @@ pub(crate) struct Live {
     pub(crate) fixed_defs: Vec<FixedDef>,
     /// Values that would best share a register, as sets: the parent of each value.
     pub(crate) friends: Vec<u32>,
+    /// For each value the one whose register would suit it best, or `NONE`.
+    pub(crate) buddy: Vec<u32>,
     raw: Vec<(u32, Use)>,
     stamp_in: Vec<u32>,
     stamp_out: Vec<u32>,
@@ -119,25 +121,20 @@ impl Live {
         iv.clear();
         iv.values.extend((0..f.num_vregs() as u32).map(|v| {
             let class = f.vreg_class(VReg::from_u32(v)).index() as u8;
-            Value {
-                class,
-                ..Value::UNUSED
-            }
+            Value { class, ..Value::UNUSED }
         }));
-        let units = regs
-            .regs
-            .iter()
-            .fold(UnitSet::EMPTY, |s, r| s.union(r.units));
+        let units = regs.regs.iter().fold(UnitSet::EMPTY, |s, r| s.union(r.units));
         let count = units.iter().last().map_or(0, |u| u as usize + 1);
         self.fixed.iter_mut().for_each(Vec::clear);
-        self.fixed
-            .resize_with(count.max(self.fixed.len()), Vec::new);
+        self.fixed.resize_with(count.max(self.fixed.len()), Vec::new);
         self.clobber_count = 0;
         self.demands.clear();
         self.pairs.clear();
         self.fixed_defs.clear();
         self.friends.clear();
         self.friends.extend(0..f.num_vregs() as u32);
+        self.buddy.clear();
+        self.buddy.resize(f.num_vregs(), NONE);
         self.raw.clear();
     }
 
@@ -202,20 +199,11 @@ impl Live {
             }
             for (k, op) in ops.iter().enumerate() {
                 if op.is_def() {
-                    self.collect_def(
-                        f,
-                        regs,
-                        prep,
-                        iv,
-                        out,
-                        i,
-                        op,
-                        effective[k],
-                        base + k as u32,
-                        b,
-                    )?;
+                    self.collect_def(f, regs, prep, iv, out, i, op, effective[k], base + k as u32, b)?;
                     if let Constraint::Reuse(u) = op.constraint {
-                        self.befriend(op.vreg.as_u32(), ops[u as usize].vreg.as_u32());
+                        let reused = ops[u as usize].vreg.as_u32();
+                        self.befriend(op.vreg.as_u32(), reused);
+                        self.buddy[op.vreg.as_u32() as usize] = reused;
                     }
                 }
             }
@@ -223,6 +211,7 @@ impl Live {
                 let n = f.num_vregs() as u32;
                 if from.as_u32() < n && to.as_u32() < n {
                     self.befriend(from.as_u32(), to.as_u32());
+                    self.buddy[to.as_u32() as usize] = from.as_u32();
                 }
             }
             let clobbers = f.inst_clobbers(inst).intersection(allocatable);
@@ -242,16 +231,14 @@ impl Live {
         for (n, &succ) in f.block_succs(block).iter().enumerate() {
             let pos = prep.block_end(b) - 1;
             for (&a, &p) in f.branch_args(block, n).iter().zip(f.block_params(succ)) {
-                self.raw.push((
-                    a.as_u32(),
-                    Use {
-                        pos,
-                        op: NONE,
-                        kind: UseKind::Soft,
-                        hint: None,
-                    },
-                ));
+                self.raw.push((a.as_u32(), Use { pos, op: NONE, kind: UseKind::Soft, hint: None }));
                 self.befriend(a.as_u32(), p.as_u32());
+                // The scan sees the argument first, but for back edges.
+                let (of, is) = if succ.as_u32() > b { (p, a) } else { (a, p) };
+                let buddy = &mut self.buddy[of.as_u32() as usize];
+                if *buddy == NONE {
+                    *buddy = is.as_u32();
+                }
             }
         }
         Ok(())
@@ -272,22 +259,12 @@ impl Live {
         let value = op.vreg.as_u32();
         let at = base + k as u32;
         let is_late = op.pos == OperandPos::Late;
-        let soft = |hint| Use {
-            pos: gap(i),
-            op: NONE,
-            kind: UseKind::Soft,
-            hint,
-        };
+        let soft = |hint| Use { pos: gap(i), op: NONE, kind: UseKind::Soft, hint };
         match effective[k] {
             Constraint::Fixed(reg) => {
                 self.raw.push((value, soft(Some(reg))));
                 self.occupy(regs, reg, early(i), early(i) + 1 + is_late as u32, value);
-                self.demands.push(Demand {
-                    inst: i,
-                    value,
-                    op: at,
-                    target: Target::Fixed(reg),
-                });
+                self.demands.push(Demand { inst: i, value, op: at, target: Target::Fixed(reg) });
                 out.allocs[at as usize] = Allocation::Reg(reg);
             }
             Constraint::PairLo => {
@@ -307,19 +284,10 @@ impl Live {
             }
             Constraint::PairHi => self.raw.push((value, soft(None))),
             Constraint::Reg | Constraint::Any | Constraint::Reuse(_) => {
-                let user = if is_late {
-                    None
-                } else {
-                    reuser(ops, effective, k)
-                };
+                let user = if is_late { None } else { reuser(ops, effective, k) };
                 if let Some(user) = user {
                     self.raw.push((value, soft(None)));
-                    self.demands.push(Demand {
-                        inst: i,
-                        value,
-                        op: at,
-                        target: Target::Reuse(user),
-                    });
+                    self.demands.push(Demand { inst: i, value, op: at, target: Target::Reuse(user) });
                     return;
                 }
                 let (pos, kind) = match (effective[k], is_late) {
@@ -328,15 +296,7 @@ impl Live {
                     (_, true) => (early(i), UseKind::MustLate),
                     (_, false) => (early(i), UseKind::Must),
                 };
-                self.raw.push((
-                    value,
-                    Use {
-                        pos,
-                        op: at,
-                        kind,
-                        hint: None,
-                    },
-                ));
+                self.raw.push((value, Use { pos, op: at, kind, hint: None }));
             }
         }
     }
@@ -355,11 +315,7 @@ impl Live {
         b: u32,
     ) -> Result<(), Error> {
         let value = op.vreg.as_u32();
-        let mut pos = if op.pos == OperandPos::Early {
-            early(i)
-        } else {
-            late(i)
-        };
+        let mut pos = if op.pos == OperandPos::Early { early(i) } else { late(i) };
         let end = (gap(i) + 5).min(prep.block_end(b));
         let mut kind = None;
         match effective {
@@ -397,23 +353,11 @@ impl Live {
             }
             Constraint::Any if op.pos == OperandPos::Late => kind = Some(UseKind::Any),
             Constraint::Any | Constraint::Reg => {
-                kind = Some(if op.pos == OperandPos::Early {
-                    UseKind::DefEarly
-                } else {
-                    UseKind::Def
-                });
+                kind = Some(if op.pos == OperandPos::Early { UseKind::DefEarly } else { UseKind::Def });
             }
         }
         if let Some(kind) = kind {
-            self.raw.push((
-                value,
-                Use {
-                    pos,
-                    op: at,
-                    kind,
-                    hint: None,
-                },
-            ));
+            self.raw.push((value, Use { pos, op: at, kind, hint: None }));
         }
         self.define(iv, op.vreg, pos, b, false)
     }
@@ -421,12 +365,7 @@ impl Live {
     fn occupy(&mut self, regs: &RegFile, reg: PReg, from: u32, to: u32, owner: u32) {
         for unit in regs.units(reg) {
             let list = &mut self.fixed[unit as usize];
-            let span = FixedSpan {
-                from,
-                to,
-                owner,
-                reg,
-            };
+            let span = FixedSpan { from, to, owner, reg };
             match list.last_mut() {
                 // Two fixed uses of a value in one register.
                 Some(last) if last.from == from => last.to = last.to.max(to),
@@ -441,9 +380,7 @@ impl Live {
     }
 
     fn clobber(&mut self, units: UnitSet, at: u32) {
-        let known = self.clobbers[..self.clobber_count]
-            .iter_mut()
-            .find(|g| g.units == units);
+        let known = self.clobbers[..self.clobber_count].iter_mut().find(|g| g.units == units);
         if let Some(group) = known {
             group.at.push(at);
             return;
@@ -473,12 +410,7 @@ impl Live {
             value.u1 = sum;
             sum += count;
         }
-        let filler = Use {
-            pos: 0,
-            op: NONE,
-            kind: UseKind::Soft,
-            hint: None,
-        };
+        let filler = Use { pos: 0, op: NONE, kind: UseKind::Soft, hint: None };
         iv.uses.resize(sum as usize, filler);
         for &(v, u) in &self.raw {
             let value = &mut iv.values[v as usize];
@@ -493,12 +425,7 @@ impl Live {
         }
     }
 
-    fn build_ranges<F: Function>(
-        &mut self,
-        f: &F,
-        prep: &Prepared,
-        iv: &mut Intervals,
-    ) -> Result<(), Error> {
+    fn build_ranges<F: Function>(&mut self, f: &F, prep: &Prepared, iv: &mut Intervals) -> Result<(), Error> {
         let blocks = f.num_blocks();
         for stamp in [&mut self.stamp_in, &mut self.stamp_out] {
             stamp.clear();
@@ -511,28 +438,14 @@ impl Live {
             if value.def_pos == NONE && uses.is_empty() || value.is_param && uses.is_empty() {
                 continue;
             }
-            let def_end = if value.is_param {
-                value.def_pos + 1
-            } else {
-                (value.def_pos & !3) + 3
-            };
-            let local = value.def_pos != NONE
-                && uses
-                    .last()
-                    .is_none_or(|u| u.pos < prep.block_end(value.def_block));
+            let def_end = if value.is_param { value.def_pos + 1 } else { (value.def_pos & !3) + 3 };
+            let local =
+                value.def_pos != NONE && uses.last().is_none_or(|u| u.pos < prep.block_end(value.def_block));
             let local = local && uses.first().is_none_or(|u| u.pos >= value.def_pos);
             if local {
                 // Most values: nothing leaves the block.
-                let to = uses
-                    .iter()
-                    .map(|u| u.live_end())
-                    .max()
-                    .unwrap_or(0)
-                    .max(def_end);
-                iv.spans.push(Span {
-                    from: value.def_pos,
-                    to,
-                });
+                let to = uses.iter().map(|u| u.live_end()).max().unwrap_or(0).max(def_end);
+                iv.spans.push(Span { from: value.def_pos, to });
             } else {
                 self.walk(f, prep, v, value, uses)?;
                 push_ranges(
@@ -580,9 +493,7 @@ impl Live {
             last_block = if b == value.def_block { NONE } else { b };
             self.enter(v, value, b);
         }
-        let undefined = Error::UseBeforeDef {
-            vreg: VReg::from_u32(v),
-        };
+        let undefined = Error::UseBeforeDef { vreg: VReg::from_u32(v) };
         while let Some(b) = self.work.pop() {
             if b == 0 || b == value.def_block {
                 return Err(undefined);
@@ -618,9 +529,7 @@ impl Live {
 /// The value that reuses this operand's register: the operand is named, or reads the same value as one that is.
 fn reuser(ops: &[Operand], effective: &[Constraint], k: usize) -> Option<u32> {
     let direct = |j: usize| {
-        let user = effective
-            .iter()
-            .position(|&c| j < 256 && c == Constraint::Reuse(j as u8));
+        let user = effective.iter().position(|&c| j < 256 && c == Constraint::Reuse(j as u8));
         user.map(|d| ops[d].vreg.as_u32())
     };
     if !effective.iter().any(|c| matches!(c, Constraint::Reuse(_))) {
@@ -628,9 +537,7 @@ fn reuser(ops: &[Operand], effective: &[Constraint], k: usize) -> Option<u32> {
     }
     direct(k).or_else(|| {
         let same = |o: &Operand| o.is_use() && o.pos == OperandPos::Early && o.vreg == ops[k].vreg;
-        (0..ops.len())
-            .filter(|&j| j != k && same(&ops[j]))
-            .find_map(direct)
+        (0..ops.len()).filter(|&j| j != k && same(&ops[j])).find_map(direct)
     })
 }
 
@@ -649,11 +556,7 @@ fn push_ranges(
     for &b in touched {
         let (start, end) = (prep.block_start(b), prep.block_end(b));
         let is_def = b == value.def_block;
-        let from = if is_def && stamp_in[b as usize] != v {
-            value.def_pos
-        } else {
-            start
-        };
+        let from = if is_def && stamp_in[b as usize] != v { value.def_pos } else { start };
         let mut to = from + 1;
         if is_def && !value.is_param {
             to = to.max((value.def_pos & !3) + 3);

@@ -65,14 +65,7 @@ impl Resolver {
         out: &mut Vec<Edit>,
     ) -> Result<(), &'static str> {
         moves.retain(|m| m.from != Source::Place(m.to));
-        if let [
-            Move {
-                to,
-                from: Source::Place(from),
-                class,
-            },
-        ] = moves[..]
-        {
+        if let [Move { to, from: Source::Place(from), class }] = moves[..] {
             out.push(Edit::Move { from, to, class });
             return Ok(());
         }
@@ -115,11 +108,7 @@ impl Resolver {
             };
             let aside = self.aside(regs, m.class, temps, &mut temp);
             temps += 1;
-            out.push(Edit::Move {
-                from,
-                to: aside,
-                class: m.class,
-            });
+            out.push(Edit::Move { from, to: aside, class: m.class });
             // All moves that read exactly this place read the copy from now on.
             for k in next..self.pending.len() {
                 if !self.done[k] && self.pending[k].from == Source::Place(from) {
@@ -161,14 +150,8 @@ impl Resolver {
                 let (first, second) = (self.pending[a.1 as usize], self.pending[b.1 as usize]);
                 if a.0 == b.0 && first.class == second.class {
                     // The copy reads the first register, which has its final value when the last moves are made.
-                    self.last.push(Move {
-                        from: Source::Place(first.to),
-                        ..second
-                    });
-                    self.pending[b.1 as usize] = Move {
-                        to: Allocation::None,
-                        ..second
-                    };
+                    self.last.push(Move { from: Source::Place(first.to), ..second });
+                    self.pending[b.1 as usize] = Move { to: Allocation::None, ..second };
                     self.slot_writers[pair].1 = a.1;
                     drop_from = 0;
                 }
@@ -178,14 +161,10 @@ impl Resolver {
             }
         }
         // Copies come before values that are computed anew; neither overwrites what the other reads.
-        self.last
-            .sort_by_key(|m| matches!(m.from, Source::Remat(_)));
+        self.last.sort_by_key(|m| matches!(m.from, Source::Remat(_)));
         self.done.clear();
         self.done.resize(self.pending.len(), false);
-        let units = regs
-            .regs
-            .iter()
-            .fold(UnitSet::EMPTY, |s, r| s.union(r.units));
+        let units = regs.regs.iter().fold(UnitSet::EMPTY, |s, r| s.union(r.units));
         let units = 128 - units.bits().leading_zeros() as usize;
         self.readers.clear();
         self.readers.resize(units, 0);
@@ -214,9 +193,7 @@ impl Resolver {
             }
             match m.from {
                 Source::Place(Allocation::Reg(r)) => {
-                    regs.units(r)
-                        .iter()
-                        .for_each(|u| self.readers[u as usize] += 1);
+                    regs.units(r).iter().for_each(|u| self.readers[u as usize] += 1);
                 }
                 Source::Place(Allocation::Slot(s)) => self.slot_readers.push((s, 1)),
                 Source::Place(Allocation::None) => return Err("a move comes from nowhere"),
@@ -250,9 +227,7 @@ impl Resolver {
                     Source::Place(Allocation::Reg(s)) => regs.units(s),
                     _ => UnitSet::EMPTY,
                 };
-                regs.units(r)
-                    .iter()
-                    .any(|u| self.readers[u as usize] > own.contains(u) as u32)
+                regs.units(r).iter().any(|u| self.readers[u as usize] > own.contains(u) as u32)
             }
             Allocation::Slot(s) => {
                 let at = self.slot_readers.binary_search_by_key(&s, |r| r.0);
@@ -264,9 +239,7 @@ impl Resolver {
 
     fn unlink_writer(&mut self, regs: &RegFile, to: Allocation) {
         if let Allocation::Reg(r) = to {
-            regs.units(r)
-                .iter()
-                .for_each(|u| self.writer[u as usize] = NOBODY);
+            regs.units(r).iter().for_each(|u| self.writer[u as usize] = NOBODY);
         }
     }
 
@@ -326,15 +299,9 @@ impl Resolver {
         let scratch: Option<PReg> = regs.classes[class.index()].scratch;
         if let Some(scratch) = scratch {
             let in_register = |a: Allocation| a.as_reg().is_some();
-            let pending = || {
-                self.pending
-                    .iter()
-                    .zip(&self.done)
-                    .filter(|(_, done)| !**done)
-                    .map(|(m, _)| m)
-            };
-            let only_registers = pending()
-                .all(|m| in_register(m.to) && matches!(m.from, Source::Place(a) if in_register(a)));
+            let pending = || self.pending.iter().zip(&self.done).filter(|(_, done)| !**done).map(|(m, _)| m);
+            let only_registers =
+                pending().all(|m| in_register(m.to) && matches!(m.from, Source::Place(a) if in_register(a)));
             let in_use = pending().any(|m| match (m.from, m.to) {
                 (Source::Place(Allocation::Reg(r)), _) if regs.overlap(r, scratch) => true,
                 (_, Allocation::Reg(r)) => regs.overlap(r, scratch),
@@ -350,11 +317,7 @@ impl Resolver {
 
 fn push(m: Move, out: &mut Vec<Edit>) {
     match (m.from, m.to) {
-        (Source::Place(from), to) => out.push(Edit::Move {
-            from,
-            to,
-            class: m.class,
-        }),
+        (Source::Place(from), to) => out.push(Edit::Move { from, to, class: m.class }),
         (Source::Remat(inst), Allocation::Reg(to)) => out.push(Edit::Remat { inst, to }),
         // The resolution phase gives values that go to a slot a slot of their own.
         (Source::Remat(_), _) => debug_assert!(false, "a value is computed anew into a slot"),
@@ -368,11 +331,7 @@ mod tests {
 
     /// Four s registers, the two d registers on top of them, and scratch registers.
     fn file(scratch: bool) -> RegFile {
-        let reg = |name, first, len| RegDef {
-            name,
-            units: UnitSet::range(first, len),
-            halves: None,
-        };
+        let reg = |name, first, len| RegDef { name, units: UnitSet::range(first, len), halves: None };
         let s = PReg::new;
         let class = |name, order: Vec<PReg>, size, temp| ClassDef {
             name,
@@ -421,44 +380,27 @@ mod tests {
             let Source::Place(from) = m.from else {
                 continue;
             };
-            for (d, s) in words(regs, m.to, m.class)
-                .into_iter()
-                .zip(words(regs, from, m.class))
-            {
+            for (d, s) in words(regs, m.to, m.class).into_iter().zip(words(regs, from, m.class)) {
                 want[d] = start[s];
             }
         }
         let mut edits = Vec::new();
-        let temp = |class: RegClass, n: usize| {
-            SpillSlot::new(80 + 64 * class.index() as u32 + 8 * n as u32)
-        };
+        let temp = |class: RegClass, n: usize| SpillSlot::new(80 + 64 * class.index() as u32 + 8 * n as u32);
         let mut list = moves.to_vec();
-        resolver
-            .resolve(regs, &mut list, temp, &mut edits)
-            .expect("moves are resolved");
+        resolver.resolve(regs, &mut list, temp, &mut edits).expect("moves are resolved");
         let mut have = start.clone();
         for e in &edits {
-            let Edit::Move { from, to, class } = *e else {
-                panic!("nothing is computed anew")
-            };
-            let values: Vec<u32> = words(regs, from, class)
-                .into_iter()
-                .map(|w| have[w])
-                .collect();
+            let Edit::Move { from, to, class } = *e else { panic!("nothing is computed anew") };
+            let values: Vec<u32> = words(regs, from, class).into_iter().map(|w| have[w]).collect();
             for (d, v) in words(regs, to, class).into_iter().zip(values) {
                 have[d] = v;
                 touched[d] = true;
             }
         }
         // Scratch registers (units 4, 5) and temporary slots may hold anything.
-        let ok = (0..26)
-            .filter(|w| *w != 4 && *w != 5)
-            .all(|w| have[w] == want[w]);
+        let ok = (0..26).filter(|w| *w != 4 && *w != 5).all(|w| have[w] == want[w]);
         assert!(ok, "{moves:?} became {edits:?}");
-        assert!(
-            edits.len() <= moves.len() * 2,
-            "too many moves: {moves:?} became {edits:?}"
-        );
+        assert!(edits.len() <= moves.len() * 2, "too many moves: {moves:?} became {edits:?}");
     }
 
     /// All sets of destinations with all sources, over a universe of places that overlap.
@@ -480,11 +422,7 @@ mod tests {
                 for w in words(regs, to, class) {
                     fits &= !core::mem::replace(&mut used[w], true);
                 }
-                moves.push(Move {
-                    to,
-                    from: Source::Place(from),
-                    class,
-                });
+                moves.push(Move { to, from: Source::Place(from), class });
             }
             if fits {
                 run_one(regs, &moves, &mut resolver);
@@ -504,17 +442,8 @@ mod tests {
         let r = |n| Allocation::Reg(PReg::new(n));
         for scratch in [false, true] {
             let regs = file(scratch);
-            let count = exhaustive(
-                &regs,
-                &[
-                    (r(0), s),
-                    (r(1), s),
-                    (r(2), s),
-                    (r(3), s),
-                    (r(4), d),
-                    (r(5), d),
-                ],
-            );
+            let count =
+                exhaustive(&regs, &[(r(0), s), (r(1), s), (r(2), s), (r(3), s), (r(4), d), (r(5), d)]);
             assert!(count > 600, "only {count} cases");
         }
     }
@@ -526,22 +455,9 @@ mod tests {
         let slot = |n| Allocation::Slot(SpillSlot::new(n));
         for scratch in [false, true] {
             let regs = file(scratch);
-            let count = exhaustive(
-                &regs,
-                &[(r(0), s), (r(1), s), (slot(0), s), (slot(4), s), (r(2), s)],
-            );
+            let count = exhaustive(&regs, &[(r(0), s), (r(1), s), (slot(0), s), (slot(4), s), (r(2), s)]);
             assert!(count > 3000, "only {count} cases");
-            exhaustive(
-                &regs,
-                &[
-                    (r(0), s),
-                    (r(1), s),
-                    (r(3), s),
-                    (r(4), d),
-                    (slot(8), d),
-                    (r(5), d),
-                ],
-            );
+            exhaustive(&regs, &[(r(0), s), (r(1), s), (r(3), s), (r(4), d), (slot(8), d), (r(5), d)]);
         }
     }
 
@@ -550,29 +466,14 @@ mod tests {
         let regs = file(true);
         let class = RegClass::new(0);
         let from = Source::Place(Allocation::Slot(SpillSlot::new(0)));
-        let mut moves: Vec<Move> = (0..3)
-            .map(|n| Move {
-                to: Allocation::Reg(PReg::new(n)),
-                from,
-                class,
-            })
-            .collect();
+        let mut moves: Vec<Move> =
+            (0..3).map(|n| Move { to: Allocation::Reg(PReg::new(n)), from, class }).collect();
         let mut edits = Vec::new();
         Resolver::default()
             .resolve(&regs, &mut moves, |_, _| SpillSlot::new(0), &mut edits)
             .expect("resolved");
-        let loads = edits
-            .iter()
-            .filter(|e| {
-                matches!(
-                    e,
-                    Edit::Move {
-                        from: Allocation::Slot(_),
-                        ..
-                    }
-                )
-            })
-            .count();
+        let loads =
+            edits.iter().filter(|e| matches!(e, Edit::Move { from: Allocation::Slot(_), .. })).count();
         assert_eq!((edits.len(), loads), (3, 1));
     }
 }

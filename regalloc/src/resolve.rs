@@ -172,8 +172,7 @@ impl Resolve {
     fn push(&mut self, iv: &Intervals, v: u32, inst: u32, part: u64, from: Source, to: Allocation) {
         if from != Source::Place(to) {
             let class = RegClass::new(iv.values[v as usize].class);
-            self.moves
-                .push(((inst as u64) << 2 | part, Move { to, from, class }));
+            self.moves.push(((inst as u64) << 2 | part, Move { to, from, class }));
         }
     }
 
@@ -208,9 +207,7 @@ impl Resolve {
                 continue;
             }
             if b.from & 3 != 1 || input.prep.block_at(b.from) != input.prep.block_at(a.to - 1) {
-                return Err(Error::Internal(
-                    "a value changes its register within an instruction",
-                ));
+                return Err(Error::Internal("a value changes its register within an instruction"));
             }
             let to = self.place(slots, v, b.loc)?;
             let from = self.source(iv, slots, v, b.from - 1, to)?;
@@ -318,14 +315,7 @@ impl Resolve {
         if edge_preds(input.f, Block::from_u32(succ)) == 1 {
             self.push(iv, v, prep.first_inst[succ as usize], EDGE_IN, from, to);
         } else {
-            self.push(
-                iv,
-                v,
-                prep.first_inst[pred as usize + 1] - 1,
-                EDGE_OUT,
-                from,
-                to,
-            );
+            self.push(iv, v, prep.first_inst[pred as usize + 1] - 1, EDGE_OUT, from, to);
         }
     }
 
@@ -396,14 +386,11 @@ impl Resolve {
             let key = self.moves[at].0;
             let len = self.moves[at..].iter().take_while(|m| m.0 == key).count();
             self.group.clear();
-            self.group
-                .extend(self.moves[at..at + len].iter().map(|m| m.1));
+            self.group.extend(self.moves[at..at + len].iter().map(|m| m.1));
             at += len;
             self.edits.clear();
             let temp = |class, n| slots.temp(regs, class, n);
-            self.resolver
-                .resolve(regs, &mut self.group, temp, &mut self.edits)
-                .map_err(Error::Internal)?;
+            self.resolver.resolve(regs, &mut self.group, temp, &mut self.edits).map_err(Error::Internal)?;
             let point = ProgPoint::before(Inst::from_u32((key >> 2) as u32));
             for &edit in &self.edits {
                 count(regs, &edit, out);

@@ -105,25 +105,10 @@ pub(crate) fn scan<F: Function>(
         list.clear();
         list.resize(iv.values.len(), None);
     }
-    let rng = options
-        .random
-        .unwrap_or(0)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        | 1;
+    let rng = options.random.unwrap_or(0).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let callee_saved_used = UnitSet::EMPTY;
-    let mut s = Scan {
-        m,
-        prep,
-        regs,
-        iv,
-        live,
-        options: *options,
-        p: 0,
-        turn: 0,
-        callee_saved_used,
-        rng,
-        stats,
-    };
+    let mut s =
+        Scan { m, prep, regs, iv, live, options: *options, p: 0, turn: 0, callee_saved_used, rng, stats };
     s.start()?;
     s.run()
 }
@@ -230,20 +215,12 @@ impl Scan<'_> {
 
     fn key_of(&self, piece: u32) -> u64 {
         let c = &self.iv.pieces[piece as usize];
-        let must = self
-            .iv
-            .uses_of(c)
-            .iter()
-            .take_while(|u| u.pos == c.from)
-            .any(|u| u.is_must());
+        let must = self.iv.uses_of(c).iter().take_while(|u| u.pos == c.from).any(|u| u.is_must());
         key(c.from, if must { 1 } else { 2 }, piece)
     }
 
     fn enqueue(&mut self, piece: u32) {
-        debug_assert!(
-            self.iv.pieces[piece as usize].from >= self.p,
-            "a piece is put in front of the scan"
-        );
+        debug_assert!(self.iv.pieces[piece as usize].from >= self.p, "a piece is put in front of the scan");
         let key = self.key_of(piece);
         self.m.queue.push(Reverse(key));
     }
@@ -320,12 +297,7 @@ impl Scan<'_> {
     }
 
     /// A register that is free for the whole piece. Puts the one that is free longest into `best`.
-    fn free_register(
-        &mut self,
-        c: &Piece,
-        need: u32,
-        best: &mut Option<(PReg, u32)>,
-    ) -> Option<PReg> {
+    fn free_register(&mut self, c: &Piece, need: u32, best: &mut Option<(PReg, u32)>) -> Option<PReg> {
         let value = self.iv.values[c.vreg as usize];
         let class = &self.prep.classes[value.class as usize];
         let random = self.options.random.is_some();
@@ -338,11 +310,7 @@ impl Scan<'_> {
             }
         }
         let n = class.order.len();
-        let rotate = if random {
-            self.random() as usize % n.max(1)
-        } else {
-            0
-        };
+        let rotate = if random { self.random() as usize % n.max(1) } else { 0 };
         for k in 0..n {
             let reg = class.order[(k + rotate) % n];
             let until = self.free_until(c, reg, false);
@@ -360,20 +328,20 @@ impl Scan<'_> {
 
     /// Whether a value should be the first one in a callee-saved register.
     fn worth_saving(&self, c: &Piece, reg: PReg) -> bool {
-        let new = self
-            .regs
-            .units(reg)
-            .intersection(self.regs.callee_saved)
-            .minus(self.callee_saved_used);
+        let new = self.regs.units(reg).intersection(self.regs.callee_saved).minus(self.callee_saved_used);
         new.is_empty() || !self.iv.values[c.vreg as usize].remat || c.u1 - c.u0 > 2
     }
 
-    fn hints(&mut self, c: &Piece) -> [Option<PReg>; 4] {
+    /// Registers that would save a move, the best ones first.
+    fn hints(&mut self, c: &Piece) -> [Option<PReg>; 5] {
         let copied_to = self.iv.uses_of(c).iter().take(4).find_map(|u| u.hint);
         let root = self.live.friend(c.vreg) as usize;
+        let buddy = self.live.buddy[c.vreg as usize] as usize;
+        let of_buddy = self.m.last_reg.get(buddy).copied().flatten();
         [
             copied_to,
             self.m.last_reg[c.vreg as usize],
+            of_buddy,
             self.m.friend_reg[root],
             self.m.friend_fixed[root],
         ]
@@ -511,11 +479,7 @@ impl Scan<'_> {
     /// Puts the piece into the register, up to where this is free, and sees to the rest.
     fn take(&mut self, ci: u32, reg: PReg, until: u32, need: u32) {
         let c = self.iv.pieces[ci as usize];
-        let until = if self.options.spill_all {
-            until.min(need)
-        } else {
-            until
-        };
+        let until = if self.options.spill_all { until.min(need) } else { until };
         if until < c.to {
             self.stats.splits += 1;
             let cut = self.prep.split_at_or_before(until);
@@ -526,13 +490,7 @@ impl Scan<'_> {
             } else {
                 let uses = self.iv.uses_of(&c);
                 let before = uses.partition_point(|u| u.pos < cut);
-                let last = uses[..before]
-                    .iter()
-                    .rev()
-                    .take(4)
-                    .map(|u| u.hold_end())
-                    .max()
-                    .unwrap_or(0);
+                let last = uses[..before].iter().rev().take(4).map(|u| u.hold_end()).max().unwrap_or(0);
                 let low = need.max(last).max(self.p + 1).min(cut);
                 let at = self.m.loops.best_split(self.prep, low, cut);
                 let rest = self.iv.split(ci, at);
@@ -549,19 +507,11 @@ impl Scan<'_> {
         let root = self.live.friend(c.vreg);
         self.m.friend_reg[root as usize] = Some(reg);
         let units = self.regs.units(reg);
-        self.callee_saved_used
-            .insert_all(units.intersection(self.regs.callee_saved));
+        self.callee_saved_used.insert_all(units.intersection(self.regs.callee_saved));
         for unit in units {
             for index in c.r0..c.r1 {
                 let span = self.iv.span(&c, index);
-                self.promise(
-                    unit as usize,
-                    Busy {
-                        from: span.from,
-                        to: span.to,
-                        piece: ci,
-                    },
-                );
+                self.promise(unit as usize, Busy { from: span.from, to: span.to, piece: ci });
             }
         }
     }
@@ -578,10 +528,7 @@ impl Scan<'_> {
     /// What holds the unit now: a piece, or a pair demand.
     fn holder(&mut self, unit: usize) -> Option<u32> {
         self.expire(unit);
-        self.m.busy[unit]
-            .last()
-            .filter(|b| b.from <= self.p)
-            .map(|b| b.piece)
+        self.m.busy[unit].last().filter(|b| b.from <= self.p).map(|b| b.piece)
     }
 
     /// Whether the holder has to be where it is at this position.
@@ -596,11 +543,7 @@ impl Scan<'_> {
         let uses = self.iv.uses_of(x);
         let end = uses.partition_point(|u| u.pos <= self.p);
         let inst = self.p & !3;
-        uses[..end]
-            .iter()
-            .rev()
-            .take_while(|u| u.pos >= inst)
-            .any(|u| u.is_must() && u.hold_end() > self.p)
+        uses[..end].iter().rev().take_while(|u| u.pos >= inst).any(|u| u.is_must() && u.hold_end() > self.p)
     }
 
     /// How long a piece can do without its register: the position of its next use, further away if it is cheap to bring
@@ -612,8 +555,7 @@ impl Scan<'_> {
         let next = uses.partition_point(|u| u.pos < p);
         let mut at = uses.get(next).map_or(x.to, |u| u.pos.min(x.to));
         if let Some(previous) = next.checked_sub(1).map(|k| uses[k].pos) {
-            let wanted =
-                |l: &crate::split::Loop| previous >= l.start && x.to >= l.end && at >= l.end;
+            let wanted = |l: &crate::split::Loop| previous >= l.start && x.to >= l.end && at >= l.end;
             if let Some(l) = self.m.loops.around(self.prep.block_at(p)).find(wanted) {
                 at = l.end;
             }
@@ -688,13 +630,7 @@ impl Scan<'_> {
         let x = self.iv.pieces[xi as usize];
         let uses = self.iv.uses_of(&x);
         let before = uses.partition_point(|u| u.pos < p);
-        let last = uses[..before]
-            .iter()
-            .rev()
-            .take(4)
-            .map(|u| u.hold_end())
-            .max()
-            .unwrap_or(0);
+        let last = uses[..before].iter().rev().take(4).map(|u| u.hold_end()).max().unwrap_or(0);
         let low = last.max(x.from);
         let again = again && p & 3 != 2;
         let mut at = p;
@@ -734,12 +670,7 @@ impl Scan<'_> {
     /// Puts a piece on the stack up to its next use that needs a register; the rest gets another chance.
     fn spill(&mut self, ci: u32) {
         let c = self.iv.pieces[ci as usize];
-        let next = self
-            .iv
-            .uses_of(&c)
-            .iter()
-            .find(|u| u.is_must())
-            .map(|u| u.pos);
+        let next = self.iv.uses_of(&c).iter().find(|u| u.is_must()).map(|u| u.pos);
         if let Some(next) = next {
             if next <= c.from {
                 self.enqueue(ci);
@@ -747,11 +678,8 @@ impl Scan<'_> {
             }
             self.stats.splits += 1;
             let low = self.prep.split_after(c.from.max(self.p)).min(next);
-            let at = if self.options.spill_all {
-                next
-            } else {
-                self.m.loops.best_split(self.prep, low, next)
-            };
+            let at =
+                if self.options.spill_all { next } else { self.m.loops.best_split(self.prep, low, next) };
             let rest = self.iv.split(ci, at);
             self.enqueue(rest);
         }
@@ -772,12 +700,9 @@ impl Scan<'_> {
                 }
             }
         }
-        let (_, pair) = best.ok_or(Error::Internal(
-            "no pair of registers for operands that need one",
-        ))?;
+        let (_, pair) = best.ok_or(Error::Internal("no pair of registers for operands that need one"))?;
         self.live.pairs[index as usize].reg = Some(pair);
-        self.callee_saved_used
-            .insert_all(self.regs.units(pair).intersection(self.regs.callee_saved));
+        self.callee_saved_used.insert_all(self.regs.units(pair).intersection(self.regs.callee_saved));
         let Some((lo, hi)) = self.regs.regs[pair.index()].halves else {
             return Err(Error::Internal("a pair has no halves"));
         };
@@ -797,14 +722,7 @@ impl Scan<'_> {
             }
             if promise {
                 for unit in self.regs.units(half) {
-                    self.promise(
-                        unit as usize,
-                        Busy {
-                            from: d.from,
-                            to: d.to,
-                            piece: PAIR | index,
-                        },
-                    );
+                    self.promise(unit as usize, Busy { from: d.from, to: d.to, piece: PAIR | index });
                 }
             }
             if d.is_def {
@@ -825,9 +743,7 @@ impl Scan<'_> {
         let x = &self.iv.pieces[holder as usize];
         let covers = |b: &Busy| b.piece == holder && b.to >= d.to;
         let unit = self.regs.units(half).iter().next().unwrap_or(0);
-        x.vreg == value
-            && x.loc == Loc::Reg(half)
-            && self.m.busy[unit as usize].last().is_some_and(covers)
+        x.vreg == value && x.loc == Loc::Reg(half) && self.m.busy[unit as usize].last().is_some_and(covers)
     }
 
     /// What it costs to have these operands in this pair; `None` if that is impossible.
@@ -860,10 +776,7 @@ impl Scan<'_> {
                     if self.is_held(x) {
                         return None;
                     }
-                    let distance = self
-                        .next_use(&self.iv.pieces[x as usize])
-                        .saturating_sub(self.p)
-                        .max(1);
+                    let distance = self.next_use(&self.iv.pieces[x as usize]).saturating_sub(self.p).max(1);
                     cost += 100 + 4_000 / distance as u64;
                 }
             }
@@ -871,9 +784,7 @@ impl Scan<'_> {
                 cost += 50;
             }
         }
-        let new = units
-            .intersection(self.regs.callee_saved)
-            .minus(self.callee_saved_used);
+        let new = units.intersection(self.regs.callee_saved).minus(self.callee_saved_used);
         Some(cost + 80 * !new.is_empty() as u64)
     }
 }

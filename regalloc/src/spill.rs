@@ -65,8 +65,7 @@ impl Slots {
         self.slot_of.resize(iv.values.len(), NO_SLOT);
         for (v, value) in iv.values.iter().enumerate() {
             if value.stored || value.spilled && !value.remat {
-                self.order
-                    .push((iv.spans[value.r0 as usize].from, v as u32));
+                self.order.push((iv.spans[value.r0 as usize].from, v as u32));
             }
         }
         self.order.sort_unstable();
@@ -89,10 +88,7 @@ impl Slots {
         let class = &regs.classes[value.class as usize];
         let spans = iv.spans_of(VReg::from_u32(v));
         let (from, to) = (spans[0].from, spans[spans.len() - 1].to);
-        let pool = self
-            .pools
-            .iter()
-            .position(|p| (p.size, p.align) == (class.spill_size, class.spill_align));
+        let pool = self.pools.iter().position(|p| (p.size, p.align) == (class.spill_size, class.spill_align));
         let pool = pool.unwrap_or_else(|| {
             self.pools.push(Pool {
                 size: class.spill_size,
@@ -103,14 +99,13 @@ impl Slots {
         });
         let root = live.friend(v) as usize;
         let hint = self.hint[root];
-        let slot = if hint != NO_SLOT
-            && self.slots[hint as usize].pool == pool as u32
-            && self.fits(iv, hint, spans)
-        {
-            hint
-        } else {
-            self.take_free(pool, from)
-        };
+        let slot =
+            if hint != NO_SLOT && self.slots[hint as usize].pool == pool as u32 && self.fits(iv, hint, spans)
+            {
+                hint
+            } else {
+                self.take_free(pool, from)
+            };
         self.hint[root] = slot;
         self.slot_of[v as usize] = slot;
         let s = &mut self.slots[slot as usize];
@@ -126,9 +121,7 @@ impl Slots {
         let s = &self.slots[slot as usize];
         s.end <= spans[0].from
             || s.holders.len() <= MAX_EXACT
-                && s.holders
-                    .iter()
-                    .all(|&h| disjoint(iv.spans_of(VReg::from_u32(h)), spans))
+                && s.holders.iter().all(|&h| disjoint(iv.spans_of(VReg::from_u32(h)), spans))
     }
 
     fn take_free(&mut self, pool: usize, from: u32) -> u32 {
@@ -143,11 +136,7 @@ impl Slots {
                 return slot;
             }
         }
-        self.slots.push(Slot {
-            pool: pool as u32,
-            end: 0,
-            holders: Vec::new(),
-        });
+        self.slots.push(Slot { pool: pool as u32, end: 0, holders: Vec::new() });
         self.slots.len() as u32 - 1
     }
 

@@ -39,19 +39,13 @@ impl Loops {
                 current = self.loops[current as usize].parent;
             }
             let preds = f.block_preds(Block::from_u32(b)).iter().map(|p| p.as_u32());
-            let latch = preds
-                .filter(|&p| p >= b && prep.reachable[p as usize])
-                .max();
+            let latch = preds.filter(|&p| p >= b && prep.reachable[p as usize]).max();
             if let Some(latch) = latch {
                 let mut end = prep.block_end(latch);
                 if current != NONE {
                     end = end.min(self.loops[current as usize].end);
                 }
-                self.loops.push(Loop {
-                    start,
-                    end,
-                    parent: current,
-                });
+                self.loops.push(Loop { start, end, parent: current });
                 current = self.loops.len() as u32 - 1;
             }
             self.of_block.push(current);
@@ -102,8 +96,6 @@ impl Prepared {
     }
 
     fn is_block_start(&self, pos: u32) -> bool {
-        self.inst_block
-            .get((pos / 4) as usize)
-            .is_none_or(|&b| self.block_start(b) == pos)
+        self.inst_block.get((pos / 4) as usize).is_none_or(|&b| self.block_start(b) == pos)
     }
 }

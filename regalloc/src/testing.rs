@@ -27,12 +27,11 @@ pub const fn d(n: u8) -> PReg {
 }
 
 const NAMES: [&str; 70] = [
-    "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr",
-    "pc", "r0:r1", "r2:r3", "r4:r5", "r6:r7", "r8:r9", "r10:r11", "s0", "s1", "s2", "s3", "s4",
-    "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18",
-    "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31",
-    "d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14",
-    "d15",
+    "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc",
+    "r0:r1", "r2:r3", "r4:r5", "r6:r7", "r8:r9", "r10:r11", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7",
+    "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22",
+    "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "d0", "d1", "d2", "d3", "d4", "d5", "d6",
+    "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14", "d15",
 ];
 
 /// Registers like those of a 32-bit ARM with 16 double registers. With `scratch`, moves have scratch registers.
@@ -41,30 +40,14 @@ pub fn arm_like(scratch: bool) -> RegFile {
     for (n, &name) in NAMES.iter().enumerate() {
         let n = n as u8;
         regs.push(match n {
-            0..16 => RegDef {
-                name,
-                units: UnitSet::single(n),
-                halves: None,
-            },
+            0..16 => RegDef { name, units: UnitSet::single(n), halves: None },
             16..22 => {
                 let lo = 2 * (n - 16);
                 let halves = Some((PReg::new(lo), PReg::new(lo + 1)));
-                RegDef {
-                    name,
-                    units: UnitSet::range(lo, 2),
-                    halves,
-                }
+                RegDef { name, units: UnitSet::range(lo, 2), halves }
             }
-            22..54 => RegDef {
-                name,
-                units: UnitSet::single(16 + n - 22),
-                halves: None,
-            },
-            _ => RegDef {
-                name,
-                units: UnitSet::range(16 + 2 * (n - 54), 2),
-                halves: None,
-            },
+            22..54 => RegDef { name, units: UnitSet::single(16 + n - 22), halves: None },
+            _ => RegDef { name, units: UnitSet::range(16 + 2 * (n - 54), 2), halves: None },
         });
     }
     let class = |name, order: Vec<PReg>, size, temp: Option<PReg>, pair| ClassDef {
@@ -76,9 +59,7 @@ pub fn arm_like(scratch: bool) -> RegFile {
         pair,
     };
     let core: Vec<PReg> = (0..12).chain([14]).map(PReg::new).collect();
-    let callee_saved = UnitSet::range(4, 8)
-        .union(UnitSet::single(14))
-        .union(UnitSet::range(16 + 16, 16));
+    let callee_saved = UnitSet::range(4, 8).union(UnitSet::single(14)).union(UnitSet::range(16 + 16, 16));
     RegFile {
         regs,
         classes: alloc::vec![
@@ -93,10 +74,7 @@ pub fn arm_like(scratch: bool) -> RegFile {
 
 /// What a call destroys in [`arm_like`].
 pub fn call_clobbers() -> UnitSet {
-    UnitSet::range(0, 4)
-        .union(UnitSet::single(12))
-        .union(UnitSet::single(14))
-        .union(UnitSet::range(16, 16))
+    UnitSet::range(0, 4).union(UnitSet::single(12)).union(UnitSet::single(14)).union(UnitSet::range(16, 16))
 }
 
 /// An instruction of a [`TestFunction`].
@@ -153,10 +131,7 @@ impl TestFunction {
     /// Appends an instruction with these operands to a block.
     pub fn push(&mut self, block: usize, ops: &[Operand]) -> &mut TestInst {
         let insts = &mut self.blocks[block].insts;
-        insts.push(TestInst {
-            ops: ops.to_vec(),
-            ..TestInst::default()
-        });
+        insts.push(TestInst { ops: ops.to_vec(), ..TestInst::default() });
         let last = insts.len() - 1;
         &mut insts[last]
     }
@@ -185,11 +160,7 @@ impl TestFunction {
         }
         if n < 1000 {
             for b in 0..n {
-                for s in self.succs[b]
-                    .iter()
-                    .map(|s| s.as_u32() as usize)
-                    .filter(|&s| s <= b)
-                {
+                for s in self.succs[b].iter().map(|s| s.as_u32() as usize).filter(|&s| s <= b) {
                     self.depths[s..=b].iter_mut().for_each(|d| *d += 1);
                 }
             }
@@ -199,12 +170,7 @@ impl TestFunction {
 
     /// The block's predecessors, counting the start of the function.
     fn ways_in(&self, block: u32) -> usize {
-        let edges = self
-            .blocks
-            .iter()
-            .flat_map(|b| &b.succs)
-            .filter(|s| s.0 == block)
-            .count();
+        let edges = self.blocks.iter().flat_map(|b| &b.succs).filter(|s| s.0 == block).count();
         edges + (block == 0) as usize
     }
 
@@ -219,10 +185,7 @@ impl TestFunction {
                 if self.ways_in(to) > 1 {
                     let middle = self.block();
                     self.push(middle, &[]);
-                    let edge = core::mem::replace(
-                        &mut self.blocks[b].succs[k],
-                        (middle as u32, Vec::new()),
-                    );
+                    let edge = core::mem::replace(&mut self.blocks[b].succs[k], (middle as u32, Vec::new()));
                     self.blocks[middle].succs.push(edge);
                 }
             }
@@ -311,12 +274,7 @@ impl Rng {
 /// Makes a random valid function for [`arm_like`]: any control flow, all constraints. Larger `size` gives longer blocks and
 /// more pressure.
 pub fn random_function(seed: u64, size: usize) -> TestFunction {
-    let mut g = Generator {
-        r: Rng::new(seed),
-        f: TestFunction::default(),
-        available: Vec::new(),
-        recent: 0,
-    };
+    let mut g = Generator { r: Rng::new(seed), f: TestFunction::default(), available: Vec::new(), recent: 0 };
     g.run(size);
     g.f.finish()
 }
@@ -363,11 +321,7 @@ impl Generator {
         let n = self.f.blocks.len();
         for b in 1..n {
             if self.r.one_in(2) {
-                let count = if self.r.one_in(12) {
-                    self.r.below(20)
-                } else {
-                    self.r.below(5)
-                };
+                let count = if self.r.one_in(12) { self.r.below(20) } else { self.r.below(5) };
                 for _ in 0..count {
                     let class = CLASSES[self.r.below(6)];
                     let p = self.f.value(class);
@@ -407,15 +361,9 @@ impl Generator {
             order.swap(i, j);
         }
         let mut place = alloc::vec![0u32; n];
-        order
-            .iter()
-            .enumerate()
-            .for_each(|(new, &old)| place[old] = new as u32);
+        order.iter().enumerate().for_each(|(new, &old)| place[old] = new as u32);
         let mut blocks: Vec<TestBlock> = order.iter().map(|&o| self.f.blocks[o].clone()).collect();
-        blocks
-            .iter_mut()
-            .flat_map(|b| &mut b.succs)
-            .for_each(|s| s.0 = place[s.0 as usize]);
+        blocks.iter_mut().flat_map(|b| &mut b.succs).for_each(|s| s.0 = place[s.0 as usize]);
         self.f.blocks = blocks;
     }
 
@@ -425,12 +373,8 @@ impl Generator {
 
     /// A value of this class to use in `block`; makes one if there is none.
     fn pick(&mut self, block: usize, class: RegClass) -> VReg {
-        let fits: Vec<VReg> = self
-            .available
-            .iter()
-            .copied()
-            .filter(|v| self.f.classes[v.as_u32() as usize] == class)
-            .collect();
+        let fits: Vec<VReg> =
+            self.available.iter().copied().filter(|v| self.f.classes[v.as_u32() as usize] == class).collect();
         if fits.is_empty() || self.r.one_in(24) {
             let v = self.def(class);
             let remat = self.r.one_in(2);
@@ -439,11 +383,7 @@ impl Generator {
             return v;
         }
         let n = fits.len();
-        let low = if self.recent > 0 && !self.r.one_in(4) {
-            n.saturating_sub(6)
-        } else {
-            0
-        };
+        let low = if self.recent > 0 && !self.r.one_in(4) { n.saturating_sub(6) } else { 0 };
         fits[low + self.r.below(n - low)]
     }
 
@@ -462,11 +402,8 @@ impl Generator {
                 .collect();
             self.f.push(b, &ops);
         }
-        let count = if self.f.blocks[b].succs.len() == 1 && self.r.one_in(3) {
-            0
-        } else {
-            self.r.below(size + 1)
-        };
+        let count =
+            if self.f.blocks[b].succs.len() == 1 && self.r.one_in(3) { 0 } else { self.r.below(size + 1) };
         for _ in 0..count {
             self.instruction(b);
         }
@@ -474,10 +411,8 @@ impl Generator {
         for k in 0..self.f.blocks[b].succs.len() {
             let succ = self.f.blocks[b].succs[k].0 as usize;
             let params = self.f.blocks[succ].params.clone();
-            let args: Vec<VReg> = params
-                .iter()
-                .map(|p| self.pick(b, self.f.classes[p.as_u32() as usize]))
-                .collect();
+            let args: Vec<VReg> =
+                params.iter().map(|p| self.pick(b, self.f.classes[p.as_u32() as usize])).collect();
             self.f.blocks[b].succs[k].1 = args;
         }
         self.terminator(b);
@@ -515,9 +450,8 @@ impl Generator {
                 self.f.push(b, &ops).clobbers = call_clobbers();
             }
             _ if free => {
-                let ops: Vec<Operand> = (0..self.r.below(4))
-                    .map(|_| Operand::reg_use(self.pick(b, CORE)))
-                    .collect();
+                let ops: Vec<Operand> =
+                    (0..self.r.below(4)).map(|_| Operand::reg_use(self.pick(b, CORE))).collect();
                 self.f.push(b, &ops);
             }
             _ => {
@@ -613,14 +547,9 @@ impl Generator {
                 let v = self.pick(b, CORE);
                 ops.push(Operand::fixed_use(v, PReg::new(self.r.below(4) as u8)));
                 if self.r.one_in(2) {
-                    let v = if self.r.one_in(2) {
-                        v
-                    } else {
-                        self.pick(b, CORE)
-                    };
+                    let v = if self.r.one_in(2) { v } else { self.pick(b, CORE) };
                     ops.push(
-                        Operand::fixed_use(v, PReg::new(4 + self.r.below(4) as u8))
-                            .at(OperandPos::Late),
+                        Operand::fixed_use(v, PReg::new(4 + self.r.below(4) as u8)).at(OperandPos::Late),
                     );
                 }
                 ops.push(Operand::reg_use(v));
@@ -636,11 +565,7 @@ impl Generator {
                 for _ in 0..1 + self.r.below(6) {
                     let class = self.class();
                     let v = self.pick(b, class);
-                    let pos = if self.r.one_in(2) {
-                        OperandPos::Late
-                    } else {
-                        OperandPos::Early
-                    };
+                    let pos = if self.r.one_in(2) { OperandPos::Late } else { OperandPos::Early };
                     ops.push(Operand::any_use(v).at(pos));
                 }
                 let class = self.class();
@@ -653,10 +578,7 @@ impl Generator {
                 ops.push(Operand::reg_use(self.pick(b, DOUBLE)));
                 ops.push(Operand::reg_use(self.pick(b, SINGLE)));
                 if self.r.one_in(2) {
-                    ops.push(Operand::fixed_use(
-                        self.pick(b, DOUBLE),
-                        d(self.r.clone().below(8) as u8),
-                    ));
+                    ops.push(Operand::fixed_use(self.pick(b, DOUBLE), d(self.r.clone().below(8) as u8)));
                 }
                 let v = self.def(SINGLE);
                 let w = self.def(DOUBLE);
@@ -711,8 +633,7 @@ impl Generator {
         }
         inst.clobbers = call_clobbers();
         debug_assert!(
-            ops.iter()
-                .all(|o| o.kind == OperandKind::Use || o.constraint != Constraint::Any),
+            ops.iter().all(|o| o.kind == OperandKind::Use || o.constraint != Constraint::Any),
             "a call"
         );
     }
