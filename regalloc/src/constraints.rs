@@ -61,6 +61,7 @@ pub(crate) struct Prepared {
     stack: Vec<u32>,
     /// An operand in unreachable code sits in the slot at offset 0.
     pub(crate) dummy_slot: bool,
+    /// The largest of `blocks` and the smallest class, among classes of plain operands: a quick test for most instructions.
     max_blocks: u16,
     min_order: u16,
 }
@@ -171,8 +172,12 @@ impl Prepared {
             }
         }
         debug_assert!(self.blocks.len() == n * n, "one entry for two classes");
-        self.max_blocks = self.blocks.iter().copied().max().unwrap_or(0);
-        self.min_order = self.classes.iter().map(|c| c.order.len() as u16).min().unwrap_or(0);
+        // What plain operands can do to each other: pair classes take no part.
+        let is_pair = |c: usize| regs.classes.iter().any(|k| k.pair.is_some_and(|p| p.index() == c));
+        let plain = || (0..n).filter(|&c| !is_pair(c));
+        let blocked = plain().flat_map(|a| plain().map(move |b| (a, b))).map(|(a, b)| self.blocks[a * n + b]);
+        self.max_blocks = blocked.max().unwrap_or(0);
+        self.min_order = plain().map(|c| self.classes[c].order.len() as u16).min().unwrap_or(0);
     }
 
     fn check_layout<F: Function>(&mut self, f: &F) -> Result<(), Error> {

@@ -15,6 +15,47 @@
 //! allocation of a class to any other one, *slot to slot included*: carrying it out must touch neither flags nor any
 //! allocatable register.
 //!
+//! ```
+//! use windlass_regalloc::*;
+//!
+//! /// `%0 = argument in r0; %1 = %0 + %0, in place; return %1 in r0`
+//! struct Double([Vec<Operand>; 3]);
+//!
+//! impl Function for Double {
+//!     fn num_insts(&self) -> usize { 3 }
+//!     fn num_blocks(&self) -> usize { 1 }
+//!     fn num_vregs(&self) -> usize { 2 }
+//!     fn block_insts(&self, _: Block) -> InstRange { 0..3 }
+//!     fn block_succs(&self, _: Block) -> &[Block] { &[] }
+//!     fn block_preds(&self, _: Block) -> &[Block] { &[] }
+//!     fn block_params(&self, _: Block) -> &[VReg] { &[] }
+//!     fn branch_args(&self, _: Block, _: usize) -> &[VReg] { &[] }
+//!     fn loop_depth(&self, _: Block) -> u32 { 0 }
+//!     fn inst_operands(&self, inst: Inst) -> &[Operand] { &self.0[inst.as_u32() as usize] }
+//!     fn inst_clobbers(&self, _: Inst) -> UnitSet { UnitSet::EMPTY }
+//!     fn vreg_class(&self, _: VReg) -> RegClass { RegClass::new(0) }
+//! }
+//!
+//! let [r0, r1] = [PReg::new(0), PReg::new(1)];
+//! let reg = |name, unit| RegDef { name, units: UnitSet::single(unit), halves: None };
+//! let class = ClassDef {
+//!     name: "core", order: vec![r0, r1], spill_size: 4, spill_align: 4, scratch: None, pair: None,
+//! };
+//! let regs =
+//!     RegFile { regs: vec![reg("r0", 0), reg("r1", 1)], classes: vec![class], callee_saved: UnitSet::EMPTY };
+//! let [v0, v1] = [VReg::from_u32(0), VReg::from_u32(1)];
+//! let f = Double([
+//!     vec![Operand::fixed_def(v0, r0)],
+//!     vec![Operand::reg_use(v0), Operand::reg_use(v0), Operand::reuse_def(v1, 0)],
+//!     vec![Operand::fixed_use(v1, r0)],
+//! ]);
+//! let out = allocate(&f, &regs, &Options::default())?;
+//! assert!(checker::check(&f, &regs, &out).is_ok());
+//! assert!(out.edits.is_empty());
+//! assert_eq!(out.inst_allocs(Inst::from_u32(1)), [Allocation::Reg(r0); 3]);
+//! # Ok::<(), Error>(())
+//! ```
+//!
 //! The algorithm and its sources are described in `scan.rs`; costs are near-linear in the number of instructions
 //! plus the sum over values of the number of blocks where they live.
 #![cfg_attr(not(any(feature = "std", test)), no_std)]

@@ -192,9 +192,10 @@ impl Live {
             let ops = f.inst_operands(inst);
             let base = out.offsets[i as usize];
             let effective = &prep.effective[base as usize..base as usize + ops.len()];
+            let reuses = effective.iter().any(|c| matches!(c, Constraint::Reuse(_)));
             for (k, op) in ops.iter().enumerate() {
                 if op.is_use() {
-                    self.collect_use(f, regs, out, i, ops, effective, k, base);
+                    self.collect_use(f, regs, out, i, ops, effective, k, base, reuses);
                 }
             }
             for (k, op) in ops.iter().enumerate() {
@@ -254,6 +255,7 @@ impl Live {
         effective: &[Constraint],
         k: usize,
         base: u32,
+        reuses: bool,
     ) {
         let op = &ops[k];
         let value = op.vreg.as_u32();
@@ -284,7 +286,7 @@ impl Live {
             }
             Constraint::PairHi => self.raw.push((value, soft(None))),
             Constraint::Reg | Constraint::Any | Constraint::Reuse(_) => {
-                let user = if is_late { None } else { reuser(ops, effective, k) };
+                let user = if is_late || !reuses { None } else { reuser(ops, effective, k) };
                 if let Some(user) = user {
                     self.raw.push((value, soft(None)));
                     self.demands.push(Demand { inst: i, value, op: at, target: Target::Reuse(user) });
@@ -528,17 +530,20 @@ impl Live {
 
 /// The value that reuses this operand's register: the operand is named, or reads the same value as one that is.
 fn reuser(ops: &[Operand], effective: &[Constraint], k: usize) -> Option<u32> {
-    let direct = |j: usize| {
-        let user = effective.iter().position(|&c| j < 256 && c == Constraint::Reuse(j as u8));
-        user.map(|d| ops[d].vreg.as_u32())
-    };
-    if !effective.iter().any(|c| matches!(c, Constraint::Reuse(_))) {
-        return None;
+    let early = |o: &Operand| o.is_use() && o.pos == OperandPos::Early;
+    let mut found = None;
+    for (d, c) in effective.iter().enumerate() {
+        if let Constraint::Reuse(j) = *c {
+            let j = j as usize;
+            if j == k {
+                return Some(ops[d].vreg.as_u32());
+            }
+            if found.is_none() && early(&ops[j]) && ops[j].vreg == ops[k].vreg {
+                found = Some(ops[d].vreg.as_u32());
+            }
+        }
     }
-    direct(k).or_else(|| {
-        let same = |o: &Operand| o.is_use() && o.pos == OperandPos::Early && o.vreg == ops[k].vreg;
-        (0..ops.len()).filter(|&j| j != k && same(&ops[j])).find_map(direct)
-    })
+    found
 }
 
 fn push_ranges(

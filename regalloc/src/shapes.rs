@@ -301,6 +301,60 @@ fn two_hundred_thousand_instructions_take_well_under_a_second() {
     assert!(per_inst < 5_000, "{per_inst} ns an instruction");
 }
 
+/// A row of diamonds in a loop, with values that live through all of it, and calls: many blocks, many holes.
+fn diamonds(n: usize, long: usize) -> TestFunction {
+    let mut f = TestFunction::default();
+    let mut rng = Rng::new(3);
+    let entry = f.block();
+    let list: Vec<VReg> = (0..long).map(|_| f.value(CORE)).collect();
+    list.iter().for_each(|&v| drop(f.push(entry, &[Operand::reg_def(v)]).clone()));
+    f.push(entry, &[]);
+    f.edge(entry, 1, &[]);
+    for _ in 0..n {
+        let [head, left, right, join] = core::array::from_fn(|_| f.block());
+        let mut values = Vec::new();
+        for &b in &[head, left, right] {
+            for _ in 0..3 {
+                let (x, y) = (list[rng.below(long)], list[rng.below(long)]);
+                let v = f.value(CORE);
+                f.push(b, &[Operand::reg_use(x), Operand::reg_use(y), Operand::reg_def(v)]);
+                values.push(v);
+            }
+        }
+        let arg = list[rng.below(long)];
+        f.push(right, &[Operand::fixed_use(arg, r(0))]).clobbers = call_clobbers();
+        [head, left, right].iter().for_each(|&b| drop(f.push(b, &[]).clone()));
+        f.push(join, &[Operand::reg_use(values[2])]);
+        f.push(join, &[]);
+        f.edge(head, left, &[]);
+        f.edge(head, right, &[]);
+        f.edge(left, join, &[]);
+        f.edge(right, join, &[]);
+        if join < 4 * n {
+            f.edge(join, join + 1, &[]);
+        }
+    }
+    f.finish()
+}
+
+#[test]
+fn many_blocks_with_many_long_lives_take_time_in_proportion() {
+    let regs = arm_like(true);
+    let (mut allocator, mut out) = (Allocator::new(), Output::new());
+    let mut per_inst = Vec::new();
+    for n in [2_000, 8_000] {
+        let f = diamonds(n, 60);
+        let begin = Instant::now();
+        allocator.run(&f, &regs, &Options::default(), &mut out).expect("the function is valid");
+        per_inst.push(begin.elapsed().as_nanos() as usize / (14 * n));
+        if n < 5_000 {
+            check(&f, &regs, &out).expect("the allocation is right");
+        }
+    }
+    println!("{per_inst:?} ns an instruction, {:?}", out.stats);
+    assert!(per_inst[1] < per_inst[0] * 3 + 1_000, "{per_inst:?} ns an instruction");
+}
+
 #[test]
 fn the_same_input_gives_the_same_output_whatever_was_allocated_before() {
     let (a, b) = (random_function(11, 30), random_function(12, 30));
