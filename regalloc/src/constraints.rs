@@ -58,6 +58,8 @@ pub(crate) struct Prepared {
     pub(crate) first_inst: Vec<u32>,
     pub(crate) inst_block: Vec<u32>,
     pub(crate) reachable: Vec<bool>,
+    /// Loop depth of every block, as the function gives it.
+    depth: Vec<u32>,
     stack: Vec<u32>,
     /// An operand in unreachable code sits in the slot at offset 0.
     pub(crate) dummy_slot: bool,
@@ -109,6 +111,11 @@ impl Prepared {
         self.inst_block[(pos / 4) as usize]
     }
 
+    /// Loop depth at a position.
+    pub(crate) fn depth_at(&self, pos: u32) -> u32 {
+        self.depth[self.block_at(pos) as usize]
+    }
+
     /// Checks the function and computes everything that the later phases look up.
     pub(crate) fn run<F: Function>(
         &mut self,
@@ -121,6 +128,8 @@ impl Prepared {
         self.check_layout(f)?;
         self.check_graph(f)?;
         self.find_reachable(f);
+        self.depth.clear();
+        self.depth.extend((0..f.num_blocks() as u32).map(|b| f.loop_depth(Block::from_u32(b))));
         self.check_edges(f, regs)?;
         self.effective.clear();
         self.dummy_slot = false;

@@ -560,13 +560,16 @@ impl Scan<'_> {
                 at = l.end;
             }
         }
-        let distance = at.saturating_sub(p);
+        // A use in fewer loops than here costs as many times less.
+        let depth = |pos| self.prep.depth_at(pos);
+        let out_of = depth(p).saturating_sub(depth(at.max(p + 1) - 1)).min(8);
+        let distance = at.saturating_sub(p).saturating_mul(1 << out_of);
         let bonus = match (value.remat, value.spilled) {
             (true, _) => distance,
             (false, true) => distance / 2,
             (false, false) => 0,
         };
-        p.saturating_add(distance).saturating_add(bonus)
+        p.saturating_add(distance).saturating_add(bonus).min(u32::MAX - 1)
     }
 
     /// The register to take from its holders for this piece, and how long it is free then.
