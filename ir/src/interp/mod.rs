@@ -54,6 +54,8 @@ mod program;
 mod slots;
 
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod tests;
 
 pub use memory::{Memory, OutOfBounds};
@@ -62,6 +64,7 @@ pub use program::{FuncId, Program};
 use crate::data_value::DataValue;
 use crate::entities::Inst;
 use crate::extname::ExternalName;
+use crate::function::Function;
 use crate::memflags::Endianness;
 use crate::opcode::Opcode;
 use crate::trapcode::TrapCode;
@@ -88,6 +91,16 @@ impl Machine {
     pub const LE64: Machine = Machine { address_type: types::I64, endianness: Endianness::Little };
     /// 64-bit addresses, big-endian.
     pub const BE64: Machine = Machine { address_type: types::I64, endianness: Endianness::Big };
+
+    /// The machine with the addresses that `functions` use. `None` if they use none, so that any will do; if they
+    /// use both kinds, the first decides, and the others fail when they run.
+    pub fn of<'f>(
+        functions: impl IntoIterator<Item = &'f Function>,
+        endianness: Endianness,
+    ) -> Option<Machine> {
+        let address_type = functions.into_iter().find_map(program::address_type)?;
+        Some(Machine { address_type, endianness })
+    }
 }
 
 /// How an [`Interpreter`] runs.
@@ -122,7 +135,7 @@ impl Default for Config {
 pub struct Location {
     /// The function.
     pub func: ExternalName,
-    /// The instruction; `None` on entry to the function, or before any ran.
+    /// The instruction; `None` before the outermost function's first.
     pub inst: Option<Inst>,
 }
 
@@ -144,7 +157,7 @@ pub enum Outcome {
     Trap {
         /// Why.
         code: TrapCode,
-        /// Where.
+        /// Where. A stack that is used up, or below its limit, traps at the call.
         at: Location,
     },
     /// An exception left the outermost function.

@@ -4,9 +4,11 @@ use super::decode;
 use super::memory::{FUNCTION_STRIDE, MAX_FUNCTIONS, code_base};
 use super::op::{Body, Shape};
 use super::{Machine, ProgramError};
+use crate::entities::Inst;
 use crate::extname::ExternalName;
 use crate::function::Function;
 use crate::memflags::Endianness;
+use crate::opcode::{Ctrl, Ty, TypeSet};
 use crate::signature::{CallConv, Signature};
 use crate::types::{self, Type};
 use alloc::collections::BTreeMap;
@@ -95,6 +97,25 @@ impl Linker {
         self.shape_by_content.insert(shape, id);
         id
     }
+}
+
+/// The type of the first address that `func` computes or uses.
+pub(super) fn address_type(func: &Function) -> Option<Type> {
+    let dfg = &func.dfg;
+    let of_inst = |inst: Inst| {
+        let def = dfg.opcode(inst).def();
+        if let Ctrl::Suffix(TypeSet::Addr) = def.ctrl {
+            return Some(dfg.ctrl_type(inst));
+        }
+        let controls =
+            |i: usize| matches!(def.ctrl, Ctrl::Operand(at, TypeSet::Addr) if usize::from(at) == i);
+        let mut operands = dfg.inst_args(inst).iter().zip(def.args).enumerate();
+        let (_, (&v, _)) =
+            operands.find(|&(i, (_, want))| controls(i) || matches!(want, Ty::Any(TypeSet::Addr)))?;
+        dfg.value_is_valid(v).then(|| dfg.value_type(v))
+    };
+    let found = func.layout.blocks().flat_map(|block| func.layout.block_insts(block)).find_map(of_inst)?;
+    (found == types::I32 || found == types::I64).then_some(found)
 }
 
 impl Program {

@@ -13,6 +13,7 @@ use crate::signature::{AbiParam, ArgumentPurpose, CallConv, Signature};
 use crate::types::{F32, F64, I8, I16, I32, I64, I128};
 use crate::verifier::verify_function;
 use crate::{ExceptionTag, ExtFuncData, Ieee32, Ieee64};
+use alloc::string::ToString;
 use alloc::vec;
 
 const INTS: [Type; 5] = [I8, I16, I32, I64, I128];
