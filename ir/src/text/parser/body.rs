@@ -82,8 +82,8 @@ impl FunctionParser<'_, '_> {
         }
         let word = self.p.expect(Kind::Word, "an instruction")?;
         let name = self.p.word(word);
-        let suffix = self.suffix()?;
         if let Some(opcode) = names::opcode(name) {
+            let suffix = self.suffix()?;
             self.check_suffix(opcode, word, suffix)?;
             let data = self.operands(opcode, suffix)?;
             self.finish_call_and_check_end(opcode, name)?;
@@ -92,6 +92,7 @@ impl FunctionParser<'_, '_> {
             let control = self.control(inst, suffix);
             self.define(inst, control, results)?;
         } else if let Some(old) = sugar::lookup(name) {
+            let suffix = self.suffix()?;
             self.older(old, word, suffix, results)?;
             self.check_end(name)?;
         } else {

@@ -329,7 +329,7 @@ impl<'a> Parser<'a> {
             self.abi_params(&mut sig.returns)?;
         }
         let token = self.peek();
-        if token.kind == Kind::Word && !token.first {
+        if token.kind == Kind::Word && (!token.first || CallConv::from_name(self.word(token)).is_some()) {
             let name = self.word(token);
             sig.call_conv = CallConv::from_name(name).ok_or_else(|| {
                 let known = names::suggest(name, CallConv::ALL.iter().map(|cc| cc.name()));
@@ -357,7 +357,7 @@ impl<'a> Parser<'a> {
         let mut param = AbiParam::new(self.type_()?);
         loop {
             let token = self.peek();
-            if token.kind != Kind::Word || token.first {
+            if token.kind != Kind::Word {
                 return Ok(param);
             }
             let (extended, special) =

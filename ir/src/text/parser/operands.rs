@@ -208,6 +208,13 @@ impl FunctionParser<'_, '_> {
     }
 
     fn trap_code(&mut self) -> Result<TrapCode> {
+        let token = self.p.peek();
+        let word = self.p.word(token);
+        let user = word.strip_prefix("user").is_some_and(|n| n.parse::<u64>().is_ok());
+        if token.kind == Kind::Word && user && TrapCode::from_name(word).is_none() {
+            let message = format!("no trap code `{word}`: they are `user1` to `user250`");
+            return Err(self.p.error(token.span(), message));
+        }
         let names = ["stk_ovf", "heap_oob", "int_ovf", "int_divz", "bad_toint", "user1"];
         self.keyword("trap code", TrapCode::from_name, names.into_iter())
     }

@@ -218,19 +218,14 @@ impl FunctionParser<'_, '_> {
     /// Sorts declarations by number, refuses two of the same number, and decides whether numbers are indices.
     fn table<T>(&self, decls: &mut [Decl<T>]) -> Result<Table> {
         decls.sort_by_key(|d| d.number);
-        let mut twice: Option<Span> = None;
-        for pair in decls.windows(2) {
-            if pair[0].number == pair[1].number {
-                let second = pair[1].span;
-                twice = Some(twice.map_or(second, |first| first.min(second)));
-            }
-        }
-        if let Some(span) = twice {
-            let text = span.of(self.p.text);
-            let name = text.split(['=', ' ']).next().unwrap_or("");
-            let hint =
-                if text.contains('(') { "; a function's own signature takes the next number" } else { "" };
-            return Err(self.p.error(span, format!("{name} is declared twice{hint}")));
+        let twice = decls.windows(2).filter(|pair| pair[0].number == pair[1].number);
+        if let Some([first, second]) = twice.min_by_key(|pair| pair[1].span) {
+            let text = |decl: &Decl<T>| decl.span.of(self.p.text);
+            let name = text(second).split(['=', ' ']).next().unwrap_or("");
+            // A signature that has the span of a function.
+            let own = text(first).starts_with("fn") && !name.starts_with("fn");
+            let hint = if own { ", first by a function with a signature of its own" } else { "" };
+            return Err(self.p.error(second.span, format!("{name} is declared twice{hint}")));
         }
         let numbers: Vec<u32> = decls.iter().map(|d| d.number).collect();
         let span = numbers.last().map_or(0, |&last| last as usize + 1);
