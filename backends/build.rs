@@ -27,7 +27,8 @@ fn target(out: &Output, table: &Table) {
     let minst = out.write(&format!("{name}_minst.isle"), &text.isle);
 
     let rules = isle::files(name);
-    let mut inputs = vec![isle::prelude(), minst];
+    let terms = out.write("ir.isle", &windlass_rules::ir_terms::ir_terms());
+    let mut inputs = vec![isle::prelude(), terms, minst];
     inputs.extend(rules);
     isle::compile_to(out, &format!("{name}_lower.rs"), &inputs);
 }

@@ -10,7 +10,7 @@ use windlass_ir::{Inst, Type};
 #[non_exhaustive]
 pub enum CompileError {
     /// The function is malformed. Each fault names its place.
-    Verify(Vec<String>),
+    Verify(Vec<windlass_ir::verifier::Fault>),
     /// A correct function that this target cannot express yet.
     Unsupported {
         /// The target.

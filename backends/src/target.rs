@@ -185,7 +185,7 @@ pub struct TargetEntry {
 }
 
 /// The targets built in.
-pub static TARGETS: &[TargetEntry] = &[];
+pub static TARGETS: &[TargetEntry] = &[crate::arm::ARMV7HF];
 
 /// A builder for the target with this short name or triple.
 ///

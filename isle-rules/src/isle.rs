@@ -11,7 +11,22 @@ use std::path::{Path, PathBuf};
 
 /// Rule files of each built-in target's selector, relative to this package.
 /// The generated instruction file comes between the prelude and these.
-const SELECTORS: &[(&str, &[&str])] = &[("arm", &[])];
+const SELECTORS: &[(&str, &[&str])] = &[(
+    "arm",
+    &[
+        "arm/machine.isle",
+        "arm/arith.isle",
+        "arm/divide.isle",
+        "arm/overflow.isle",
+        "arm/bits.isle",
+        "arm/shift.isle",
+        "arm/cmp.isle",
+        "arm/convert.isle",
+        "arm/mem.isle",
+        "arm/branch.isle",
+        "arm/call.isle",
+    ],
+)];
 
 /// Directory of this package's rule files.
 pub fn root() -> PathBuf {

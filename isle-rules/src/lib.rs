@@ -49,4 +49,6 @@ pub mod spec;
 #[cfg(feature = "build")]
 pub mod generate;
 #[cfg(feature = "build")]
+pub mod ir_terms;
+#[cfg(feature = "build")]
 pub mod isle;

@@ -242,10 +242,20 @@ impl ArmImm {
         None
     }
 
+    /// A number below 256: every one has an encoding.
+    pub const fn from_byte(value: u8) -> ArmImm {
+        ArmImm { imm8: value, rot: 0 }
+    }
+
     /// The value.
     pub const fn value(self) -> u32 {
         (self.imm8 as u32).rotate_right(2 * self.rot as u32)
     }
+}
+
+impl TrapCode16 {
+    /// No payload.
+    pub const ZERO: TrapCode16 = TrapCode16(0);
 }
 
 impl Immediate for ArmImm {
@@ -451,6 +461,9 @@ pub struct ShiftImm {
 }
 
 impl ShiftImm {
+    /// `lsl #1`
+    pub const LSL_1: ShiftImm = ShiftImm { kind: ShiftKind::Lsl, amount: 1 };
+
     /// The shift, or `None` if the amount is out of its kind's range.
     pub const fn new(kind: ShiftKind, amount: u32) -> Option<ShiftImm> {
         let max = match kind {

@@ -1,10 +1,29 @@
 //! 32-bit ARM (A32), from ARMv5TE to ARMv7-A.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `insts.rs` | the instruction table: enum, encoder, decoder, printer, operand visitor and rule constructors derive from it |
+//! | `imm.rs`, `regs.rs` | immediates that are valid by construction, registers |
+//! | `target.rs` | the targets and their settings; the framework's view of the machine |
+//! | `lower.rs`, `isle-rules/arm/` | selection: rules, and the helpers that they call |
+//! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
+//! | `pseudo.rs`, `emit.rs` | pseudo-instructions, and the words that instructions become |
+//! | `reloc.rs`, `elf.rs`, `attributes.rs`, `startup.rs` | objects and executables |
 
+mod abi;
 pub mod attributes;
+mod call;
 pub mod elf;
+mod emit;
+mod frame;
 pub mod imm;
 pub mod insts;
+mod lower;
 pub mod minst;
+mod pseudo;
 pub mod regs;
 pub mod reloc;
 pub mod startup;
+mod target;
+
+pub use target::{ARMV7HF, ArmTarget};

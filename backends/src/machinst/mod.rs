@@ -1,4 +1,133 @@
 //! The machine-code framework: what all targets share.
+//!
+//! ```text
+//! Function --order.rs--> block order --lower.rs, rules--> VCode (vcode.rs) --regalloc-->
+//!     allocated VCode --compile.rs, buffer.rs--> bytes, fixups, islands --> CompiledCode
+//! ```
+//!
+//! A target implements [`Machine`] and its instruction type [`MachInst`]; `compile.rs` drives it.
 
+pub mod buffer;
+pub mod compile;
 pub mod encode;
+pub mod lower;
+pub mod operands;
+pub mod order;
 pub mod reg;
+pub mod vcode;
+
+pub use buffer::{Buffer, Label, Room};
+pub use lower::{InstOutput, Lower, ValueRegs};
+pub use reg::{OperandVisitor, Reg, Writable, WritableReg};
+pub use vcode::VCode;
+
+use crate::error::CompileError;
+use crate::settings::Settings;
+use core::fmt;
+use windlass_ir::{Function, Inst, TrapCode, Type};
+use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
+
+/// Why an instruction could not be emitted: always a bug of the target's.
+pub type EmitError = encode::EncodeError;
+
+/// An instruction of one machine, or a pseudo-instruction that becomes several.
+pub trait MachInst: Clone + fmt::Debug + 'static {
+    /// Shows every register operand to `v`, in an order that is the same each time.
+    fn visit_operands(&mut self, v: &mut impl OperandVisitor);
+    /// The registers that it destroys besides those that it names.
+    fn clobbers(&self) -> UnitSet;
+    /// For a copy, what is written and what is read.
+    fn as_move(&self) -> Option<(WritableReg, Reg)>;
+    /// For a jump that does nothing else, where to.
+    fn as_jump(&self) -> Option<Label>;
+    /// Can it be carried out again anywhere? See [`windlass_regalloc::Function::is_remat`].
+    fn is_remat(&self) -> bool;
+    /// Replaces every label that it names by `map` of it.
+    fn map_labels(&mut self, map: &mut dyn FnMut(Label) -> Label);
+    /// Prints it in assembly syntax.
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result;
+}
+
+/// A machine, as the framework drives it: facts, selection, frames, emission.
+pub trait Machine: Sized {
+    /// Its instructions.
+    type Inst: MachInst;
+    /// Where things are in a function's frame.
+    type Frame;
+
+    // Facts.
+
+    /// The target's name.
+    fn name(&self) -> &'static str;
+    /// Target-independent settings.
+    fn settings(&self) -> &Settings;
+    /// The type of addresses.
+    fn address_type(&self) -> Type;
+    /// The register file.
+    fn regs(&self) -> &RegFile;
+    /// The classes of the registers that hold a value of type `ty`, least significant part first. `None` if the
+    /// target has none for it.
+    fn classes_of(&self, ty: Type) -> Option<&'static [RegClass]>;
+    /// Functions start at multiples of this, in bytes.
+    fn code_alignment(&self) -> u32;
+
+    // Selection.
+
+    /// Selects code for an instruction that does not branch. `None` if no rule matches.
+    fn lower_inst(&self, cx: &mut Lower<'_, Self>, inst: Inst) -> Option<InstOutput>;
+    /// Selects code for a branch. `labels` are its destinations; for a table, the default and then the entries.
+    fn lower_branch(&self, cx: &mut Lower<'_, Self>, inst: Inst, labels: &[Label]) -> Option<()>;
+    /// Emits code that makes an integer constant; `bits` beyond the type's width are zero. `None` to have it
+    /// selected like any other instruction.
+    fn gen_constant(&self, cx: &mut Lower<'_, Self>, ty: Type, bits: u64) -> Option<ValueRegs>;
+    /// Emits what brings the function's arguments into the registers of the entry block's parameters.
+    fn gen_entry(&self, cx: &mut Lower<'_, Self>);
+    /// A jump.
+    fn gen_jump(&self, label: Label) -> Self::Inst;
+    /// Checks what the framework does not know about selected code, such as flags. The error is a bug.
+    fn check_selected(&self, vcode: &VCode<Self::Inst>) -> Result<(), CompileError>;
+
+    // Frames and emission.
+
+    /// Lays out the frame.
+    fn frame(
+        &self,
+        func: &Function,
+        outgoing_bytes: u32,
+        makes_calls: bool,
+        allocation: &Output,
+    ) -> Result<Self::Frame, CompileError>;
+    /// Bytes of stack that the frame takes.
+    fn frame_size(&self, frame: &Self::Frame) -> u32;
+    /// How to jump over an island.
+    fn island_info(&self) -> &'static buffer::IslandInfo;
+    /// The most that [`emit`](Machine::emit) adds for `inst`.
+    fn room(&self, inst: &Self::Inst) -> Room;
+    /// The most that [`emit_move`](Machine::emit_move) adds.
+    fn move_room(&self) -> Room;
+    /// The most that [`emit_prologue`](Machine::emit_prologue) adds.
+    fn prologue_room(&self) -> Room;
+    /// Emits what comes before the entry block.
+    fn emit_prologue(&self, frame: &Self::Frame, buf: &mut Buffer) -> Result<(), EmitError>;
+    /// Emits `inst`, whose registers are physical. `next` is the label of what comes next: a jump there is none.
+    fn emit(
+        &self,
+        inst: &Self::Inst,
+        frame: &Self::Frame,
+        next: Option<Label>,
+        buf: &mut Buffer,
+    ) -> Result<(), EmitError>;
+    /// Emits a move from any place of a class to any other, touching neither flags nor allocatable registers.
+    fn emit_move(
+        &self,
+        from: Allocation,
+        to: Allocation,
+        class: RegClass,
+        frame: &Self::Frame,
+        buf: &mut Buffer,
+    ) -> Result<(), EmitError>;
+    /// Emits an instruction that traps.
+    fn emit_trap(&self, code: TrapCode, frame: &Self::Frame, buf: &mut Buffer) -> Result<(), EmitError>;
+    /// Emits at least `bytes` bytes that are never reached.
+    fn emit_padding(&self, bytes: u32, frame: &Self::Frame, buf: &mut Buffer) -> Result<(), EmitError>;
+}

@@ -17,6 +17,9 @@ const FIRST_VIRTUAL: u32 = 256;
 pub struct Reg(u32);
 
 impl Reg {
+    /// No register: what fills the place of one that is not there.
+    pub const NONE: Reg = Reg(u32::MAX);
+
     /// The physical register.
     pub const fn from_preg(preg: PReg) -> Reg {
         Reg(preg.index() as u32)

@@ -1,0 +1,603 @@
+//! What the ARM rules call: the glue between generated code and the framework, and the helpers that only look.
+//!
+//! The rules are `isle-rules/arm/*.isle`. Helpers that the generated code calls are named as the rules name them.
+
+use super::call::{self, CallKind};
+use super::imm::*;
+use super::minst::{Features, Inst as ArmInst};
+use super::pseudo::{CallTarget, FrameArea, MInst, TableInfo};
+use super::regs;
+use super::target::ArmTarget;
+use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
+use alloc::boxed::Box;
+use alloc::format;
+use smallvec::smallvec;
+use windlass_ir::{
+    Endianness, FuncRef, GlobalValue, GlobalValueData, Inst, InstData, IntCC, MemFlags, Offset32, Opcode,
+    SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
+};
+
+/// Selection of a function for ARM.
+pub(super) type Lower<'f> = machinst::Lower<'f, ArmTarget>;
+
+/// Selects an instruction that does not branch.
+pub(super) fn lower_inst(cx: &mut Lower<'_>, inst: Inst) -> Option<InstOutput> {
+    generated::constructor_lower(&mut Rules { cx, labels: &[] }, inst)
+}
+
+/// Selects a branch.
+pub(super) fn lower_branch(cx: &mut Lower<'_>, inst: Inst, labels: &[Label]) -> Option<()> {
+    generated::constructor_lower_branch(&mut Rules { cx, labels }, inst, generated::Labels)
+}
+
+/// A constant: one or two registers.
+pub(super) fn gen_constant(cx: &mut Lower<'_>, ty: Type, bits: u64) -> Option<ValueRegs> {
+    match ty {
+        types::I8 | types::I16 | types::I32 => Some(ValueRegs::one(constant(cx, bits as u32))),
+        types::I64 => {
+            let low = constant(cx, bits as u32);
+            Some(ValueRegs::two(low, constant(cx, (bits >> 32) as u32)))
+        }
+        _ => None,
+    }
+}
+
+/// A 32-bit constant in a register.
+pub(super) fn constant(cx: &mut Lower<'_>, value: u32) -> Reg {
+    let rd = cx.temp(regs::GPR);
+    cx.emit(MInst::Const { rd, value });
+    rd.to_reg()
+}
+
+/// What generated code works on.
+struct Rules<'a, 'f> {
+    cx: &'a mut Lower<'f>,
+    /// Where the branch at hand leads.
+    labels: &'a [Label],
+}
+
+#[allow(
+    clippy::all,
+    dead_code,
+    missing_docs,
+    unreachable_code,
+    unreachable_patterns,
+    unused_imports,
+    unused_mut,
+    unused_variables,
+    non_snake_case,
+    irrefutable_let_patterns,
+    reason = "generated"
+)]
+mod generated {
+    pub use super::super::imm::*;
+    pub use super::super::minst::ArmInst;
+    pub use crate::machinst::{InstOutput, Label, Reg, ValueRegs, WritableReg};
+    pub use windlass_ir::immediates::*;
+    pub use windlass_ir::{
+        AtomicRmwOp, Block, BlockCall, Constant, ExceptionTable, FloatCC, FuncRef, GlobalValue, Immediate,
+        Inst, InstData, IntCC, JumpTable, MemFlags, Opcode, SigRef, StackSlot, TrapCode, Type, Value,
+        ValueList,
+    };
+
+    pub type Unit = ();
+    /// The labels of the branch at hand, which `Rules` keeps.
+    #[derive(Clone, Copy)]
+    pub struct Labels;
+    pub type RegPair = (Reg, Reg);
+    pub type Value2 = [Value; 2];
+    pub type Value3 = [Value; 3];
+    pub type BlockCall2 = [BlockCall; 2];
+
+    /// Types by size.
+    #[derive(Clone, Copy, Debug)]
+    pub enum TypeClass {
+        UpTo32 { class: Class32 },
+        Int64,
+        Int128,
+        Float32,
+        Float64,
+        Other,
+    }
+    #[derive(Clone, Copy, Debug)]
+    pub enum Class32 {
+        UpTo16 { class: Class16 },
+        Int32,
+    }
+    #[derive(Clone, Copy, Debug)]
+    pub enum Class16 {
+        Int8,
+        Int16,
+    }
+
+    pub const I32: Type = windlass_ir::types::I32;
+    pub const EQ: Cond = Cond::Eq;
+    pub const NE: Cond = Cond::Ne;
+    pub const HS: Cond = Cond::Hs;
+    pub const LO: Cond = Cond::Lo;
+    pub const VS: Cond = Cond::Vs;
+    pub const PL: Cond = Cond::Pl;
+    pub const MI: Cond = Cond::Mi;
+    pub const LT: Cond = Cond::Lt;
+    pub const GE: Cond = Cond::Ge;
+    pub const LSL: ShiftKind = ShiftKind::Lsl;
+    pub const LSR: ShiftKind = ShiftKind::Lsr;
+    pub const ASR: ShiftKind = ShiftKind::Asr;
+    pub const ROR: ShiftKind = ShiftKind::Ror;
+    pub const PLUS: Sign = Sign::Plus;
+    pub const INT_DIVZ: TrapCode = TrapCode::INTEGER_DIVISION_BY_ZERO;
+    pub const INT_OVF: TrapCode = TrapCode::INTEGER_OVERFLOW;
+
+    include!(concat!(env!("OUT_DIR"), "/arm_lower.rs"));
+}
+
+use generated::{AluOp, Class16, Class32, Op2, RegPair, RtCall, TypeClass};
+
+/// The rows of an operation by form of its second operand.
+macro_rules! alu_rows {
+    ($op:expr, $rd:expr, $rn:expr, $y:expr; $($name:ident: $reg:ident $imm:ident $shift:ident $shift_reg:ident;)*) => {
+        match ($op, $y) {
+            $(
+                (&AluOp::$name, Op2::Reg { rm }) => ArmInst::$reg { rd: $rd, rn: $rn, rm },
+                (&AluOp::$name, Op2::Imm { imm }) => ArmInst::$imm { rd: $rd, rn: $rn, imm },
+                (&AluOp::$name, Op2::Shift { rm, shift }) => ArmInst::$shift { rd: $rd, rn: $rn, rm, shift },
+                (&AluOp::$name, Op2::ShiftReg { rm, kind, rs }) => {
+                    ArmInst::$shift_reg { rd: $rd, rn: $rn, rm, shift: kind, rs }
+                }
+            )*
+        }
+    };
+}
+
+/// A comparison by form of its second operand.
+macro_rules! compare_rows {
+    ($rn:expr, $y:expr, $reg:ident $imm:ident $shift:ident $shift_reg:ident) => {
+        match $y {
+            Op2::Reg { rm } => ArmInst::$reg { rn: $rn, rm },
+            Op2::Imm { imm } => ArmInst::$imm { rn: $rn, imm },
+            Op2::Shift { rm, shift } => ArmInst::$shift { rn: $rn, rm, shift },
+            Op2::ShiftReg { rm, kind, rs } => ArmInst::$shift_reg { rn: $rn, rm, shift: kind, rs },
+        }
+    };
+}
+
+impl Rules<'_, '_> {
+    fn real(&mut self, inst: ArmInst) {
+        self.cx.emit(MInst::Real(inst));
+    }
+
+    fn temp(&mut self) -> WritableReg {
+        self.cx.temp(regs::GPR)
+    }
+
+    /// The constant's bits, if its type has at most 32.
+    fn small_constant(&self, v: Value) -> Option<u32> {
+        if self.cx.value_type(v).bits() > 32 {
+            return None;
+        }
+        self.cx.constant(v).map(|bits| bits as u32)
+    }
+}
+
+impl generated::Context for Rules<'_, '_> {
+    // ----- Types and constants -----
+
+    fn type_class(&mut self, ty: Type) -> TypeClass {
+        let narrow = |class| TypeClass::UpTo32 { class: Class32::UpTo16 { class } };
+        match ty {
+            types::I8 => narrow(Class16::Int8),
+            types::I16 => narrow(Class16::Int16),
+            types::I32 => TypeClass::UpTo32 { class: Class32::Int32 },
+            types::I64 => TypeClass::Int64,
+            types::I128 => TypeClass::Int128,
+            types::F32 => TypeClass::Float32,
+            types::F64 => TypeClass::Float64,
+            _ => TypeClass::Other,
+        }
+    }
+    fn int_to_64(&mut self, ty: Type) -> Option<Type> {
+        (ty.is_int() && ty.bits() <= 64).then_some(ty)
+    }
+    fn ty_bits(&mut self, ty: Type) -> u32 {
+        ty.bits()
+    }
+    fn value_type(&mut self, v: Value) -> Type {
+        self.cx.value_type(v)
+    }
+    fn type_of(&mut self, v: Value) -> Type {
+        self.cx.value_type(v)
+    }
+    fn u64_const(&mut self, v: Value) -> Option<u64> {
+        self.cx.constant(v)
+    }
+    fn i64_const(&mut self, v: Value) -> Option<i64> {
+        self.cx.signed_constant(v)
+    }
+    fn nonzero_const(&mut self, v: Value) -> Option<u64> {
+        self.cx.constant(v).filter(|&k| k != 0)
+    }
+    fn safe_divisor(&mut self, v: Value) -> Option<u64> {
+        let signed = self.cx.signed_constant(v)?;
+        (signed != 0 && signed != -1).then_some(signed as u64)
+    }
+    fn min_value(&mut self, ty: Type) -> u32 {
+        (i32::MIN >> (32 - ty.bits().clamp(1, 32))) as u32
+    }
+    fn u64_low(&mut self, k: u64) -> u32 {
+        k as u32
+    }
+    fn u64_high(&mut self, k: u64) -> u32 {
+        (k >> 32) as u32
+    }
+    fn i64_low(&mut self, k: i64) -> u32 {
+        k as u32
+    }
+    fn imm64_low(&mut self, k: generated::Imm64) -> u32 {
+        k.get() as u32
+    }
+    fn imm64_bits(&mut self, k: generated::Imm64) -> u64 {
+        k.get() as u64
+    }
+    fn imm32(&mut self, k: u32) -> Reg {
+        constant(self.cx, k)
+    }
+    fn encode_imm(&mut self, k: u32) -> Option<ArmImm> {
+        ArmImm::encode(k)
+    }
+    fn byte_imm(&mut self, k: u8) -> ArmImm {
+        ArmImm::from_byte(k)
+    }
+    fn imm_value(&mut self, v: Value) -> Option<ArmImm> {
+        ArmImm::encode(self.small_constant(v)?)
+    }
+    fn neg_imm(&mut self, v: Value) -> Option<ArmImm> {
+        self.small_constant(v)?;
+        let k = self.cx.signed_constant(v)? as u32;
+        if k == 0 || k == 1 << 31 { None } else { ArmImm::encode(k.wrapping_neg()) }
+    }
+    fn not_imm(&mut self, v: Value) -> Option<ArmImm> {
+        let mask = u32::MAX >> (32 - self.cx.value_type(v).bits().clamp(1, 32));
+        ArmImm::encode(!self.small_constant(v)? & mask)
+    }
+
+    // ----- Instructions and registers -----
+
+    fn value2(&mut self, v: [Value; 2]) -> (Value, Value) {
+        (v[0], v[1])
+    }
+    fn value3(&mut self, v: [Value; 3]) -> (Value, Value, Value) {
+        (v[0], v[1], v[2])
+    }
+    fn inst_data(&mut self, inst: Inst) -> (Type, InstData) {
+        (self.cx.func.dfg.ctrl_type(inst), self.cx.func.dfg.insts[inst])
+    }
+    fn def_inst(&mut self, v: Value) -> Option<Inst> {
+        self.cx.pure_def(v)
+    }
+    fn writable_reg_to_reg(&mut self, r: WritableReg) -> Reg {
+        r.to_reg()
+    }
+    fn reg_pair(&mut self, a: Reg, b: Reg) -> RegPair {
+        (a, b)
+    }
+    fn pair_lo(&mut self, p: RegPair) -> Reg {
+        p.0
+    }
+    fn pair_hi(&mut self, p: RegPair) -> Reg {
+        p.1
+    }
+    fn reg(&mut self, v: Value) -> Reg {
+        let regs = self.cx.put_in_regs(v);
+        regs.only_reg().unwrap_or_else(|| {
+            let ty = self.cx.value_type(v);
+            self.cx.fail(crate::CompileError::Internal {
+                stage: "selection",
+                what: format!("a rule wants {v} of type {ty} in one register"),
+            });
+            Reg::NONE
+        })
+    }
+    fn regs(&mut self, v: Value) -> ValueRegs {
+        self.cx.put_in_regs(v)
+    }
+    fn lo(&mut self, r: ValueRegs) -> Reg {
+        r.regs().first().copied().unwrap_or(Reg::NONE)
+    }
+    fn hi(&mut self, r: ValueRegs) -> Reg {
+        r.regs().get(1).copied().unwrap_or(Reg::NONE)
+    }
+    fn one(&mut self, r: Reg) -> ValueRegs {
+        ValueRegs::one(r)
+    }
+    fn two(&mut self, l: Reg, h: Reg) -> ValueRegs {
+        ValueRegs::two(l, h)
+    }
+    fn output(&mut self, r: ValueRegs) -> InstOutput {
+        smallvec![r]
+    }
+    fn output2(&mut self, r: ValueRegs, s: ValueRegs) -> InstOutput {
+        smallvec![r, s]
+    }
+    fn output_none(&mut self) -> InstOutput {
+        smallvec![]
+    }
+    fn no_op(&mut self) {}
+    fn zero_extended(&mut self, v: Value) -> Option<Value> {
+        zero_extended(self.cx, v).then_some(v)
+    }
+
+    // ----- Emission -----
+
+    fn arm_emit(&mut self, inst: &ArmInst) {
+        self.real(inst.clone());
+    }
+    fn arm_temp_gpr(&mut self) -> WritableReg {
+        self.temp()
+    }
+    fn arm_temp_s(&mut self) -> WritableReg {
+        self.cx.temp(regs::S)
+    }
+    fn arm_temp_d(&mut self) -> WritableReg {
+        self.cx.temp(regs::D)
+    }
+    #[rustfmt::skip] // One operation a row.
+    fn alu(&mut self, op: &AluOp, rn: Reg, y: &Op2) -> Reg {
+        let rd = self.temp();
+        let inst = alu_rows! { op, rd, rn, y.clone();
+            Add: Add AddImm AddShift AddShiftReg;
+            Sub: Sub SubImm SubShift SubShiftReg;
+            Rsb: Rsb RsbImm RsbShift RsbShiftReg;
+            And: And AndImm AndShift AndShiftReg;
+            Orr: Orr OrrImm OrrShift OrrShiftReg;
+            Eor: Eor EorImm EorShift EorShiftReg;
+            Bic: Bic BicImm BicShift BicShiftReg;
+            Adc: Adc AdcImm AdcShift AdcShiftReg;
+            Sbc: Sbc SbcImm SbcShift SbcShiftReg;
+            Rsc: Rsc RscImm RscShift RscShiftReg;
+            Adds: Adds AddsImm AddsShift AddsShiftReg;
+            Subs: Subs SubsImm SubsShift SubsShiftReg;
+            Rsbs: Rsbs RsbsImm RsbsShift RsbsShiftReg;
+            Ands: Ands AndsImm AndsShift AndsShiftReg;
+            Orrs: Orrs OrrsImm OrrsShift OrrsShiftReg;
+            Eors: Eors EorsImm EorsShift EorsShiftReg;
+            Adcs: Adcs AdcsImm AdcsShift AdcsShiftReg;
+            Sbcs: Sbcs SbcsImm SbcsShift SbcsShiftReg;
+        };
+        self.real(inst);
+        rd.to_reg()
+    }
+    fn mvn2(&mut self, y: &Op2) -> Reg {
+        let rd = self.temp();
+        self.real(match y.clone() {
+            Op2::Reg { rm } => ArmInst::Mvn { rd, rm },
+            Op2::Imm { imm } => ArmInst::MvnImm { rd, imm },
+            Op2::Shift { rm, shift } => ArmInst::MvnShift { rd, rm, shift },
+            Op2::ShiftReg { rm, kind, rs } => ArmInst::MvnShiftReg { rd, rm, shift: kind, rs },
+        });
+        rd.to_reg()
+    }
+    fn cmp2(&mut self, rn: Reg, y: &Op2) {
+        self.real(compare_rows!(rn, y.clone(), Cmp CmpImm CmpShift CmpShiftReg));
+    }
+    fn cmn2(&mut self, rn: Reg, y: &Op2) {
+        self.real(compare_rows!(rn, y.clone(), Cmn CmnImm CmnShift CmnShiftReg));
+    }
+    fn tst2(&mut self, rn: Reg, y: &Op2) {
+        self.real(compare_rows!(rn, y.clone(), Tst TstImm TstShift TstShiftReg));
+    }
+    fn cmp2_if(&mut self, cond: Cond, rn: Reg, y: &Op2) {
+        self.real(match y.clone() {
+            Op2::Reg { rm } => ArmInst::CmpCc { cond, rn, rm },
+            Op2::Imm { imm } => ArmInst::CmpImmCc { cond, rn, imm },
+            Op2::Shift { rm, shift } => ArmInst::CmpShiftCc { cond, rn, rm, shift },
+            Op2::ShiftReg { rm, kind, rs } => ArmInst::CmpShiftRegCc { cond, rn, rm, shift: kind, rs },
+        });
+    }
+    fn mov_shift(&mut self, rm: Reg, shift: ShiftImm) -> Reg {
+        let rd = self.temp();
+        let n = shift.amount();
+        let (left, right) = (Amt1To31::new(n), Amt1To32::new(n));
+        self.real(match (shift.kind(), left, right) {
+            (ShiftKind::Lsl, Some(amount), _) => ArmInst::LslImm { rd, rm, amount },
+            (ShiftKind::Lsr, _, Some(amount)) => ArmInst::LsrImm { rd, rm, amount },
+            (ShiftKind::Asr, _, Some(amount)) => ArmInst::AsrImm { rd, rm, amount },
+            (ShiftKind::Ror, Some(amount), _) => ArmInst::RorImm { rd, rm, amount },
+            // A `ShiftImm` has an amount that its kind takes.
+            _ => ArmInst::Mov { rd, rm },
+        });
+        rd.to_reg()
+    }
+
+    // ----- Shift amounts -----
+
+    fn shift_imm(&mut self, kind: ShiftKind, ty: Type, k: u64) -> Option<ShiftImm> {
+        ShiftImm::new(kind, (k % u64::from(ty.bits())) as u32)
+    }
+    fn shift_by(&mut self, kind: ShiftKind, n: u32) -> ShiftImm {
+        ShiftImm::new(kind, n).unwrap_or_else(|| {
+            self.cx.fail(crate::CompileError::Internal {
+                stage: "selection",
+                what: format!("a rule shifts by {n}"),
+            });
+            ShiftImm::LSL_1
+        })
+    }
+    fn amount_const(&mut self, ty: Type, k: u64) -> Option<u32> {
+        Some((k % u64::from(ty.bits())) as u32)
+    }
+    fn minus_mod_32(&mut self, n: u32) -> u32 {
+        n.wrapping_neg() % 32
+    }
+    fn amount_low(&mut self, k: u64) -> Option<u32> {
+        Some((k % 64) as u32).filter(|n| (1..32).contains(n))
+    }
+    fn amount_high(&mut self, k: u64) -> Option<u32> {
+        ((k % 64) as u32).checked_sub(32)
+    }
+
+    // ----- Conditions -----
+
+    fn cond_of(&mut self, cc: &IntCC) -> Cond {
+        super::target::cond_of(*cc)
+    }
+    fn invert(&mut self, cond: Cond) -> Cond {
+        cond.invert()
+    }
+    fn swap_cc(&mut self, cc: &IntCC) -> IntCC {
+        cc.swap_args()
+    }
+    fn signed_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
+        cc.is_signed().then_some(*cc)
+    }
+    fn unsigned_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
+        (!cc.is_signed()).then_some(*cc)
+    }
+    fn trap_if(&mut self, cond: Cond, code: TrapCode) {
+        self.cx.emit(MInst::TrapIf { cond, code });
+    }
+    fn trap_always(&mut self, code: TrapCode) {
+        self.cx.emit(MInst::Trap { code });
+    }
+    fn breakpoint(&mut self) -> TrapCode16 {
+        TrapCode16::ZERO
+    }
+
+    // ----- Division -----
+
+    fn has_idiv(&mut self) -> Option<()> {
+        self.cx.machine.features().contains(Features::IDIV).then_some(())
+    }
+    fn divmod32(&mut self, call: &RtCall, a: Reg, b: Reg) -> RegPair {
+        let results = call::runtime_call(self.cx, runtime_name(call), &[a, b]);
+        (results[0], results[1])
+    }
+    fn quotient64(&mut self, call: &RtCall, a: ValueRegs, b: ValueRegs) -> ValueRegs {
+        let args = [self.lo(a), self.hi(a), self.lo(b), self.hi(b)];
+        let results = call::runtime_call(self.cx, runtime_name(call), &args);
+        ValueRegs::two(results[0], results[1])
+    }
+    fn remainder64(&mut self, call: &RtCall, a: ValueRegs, b: ValueRegs) -> ValueRegs {
+        let args = [self.lo(a), self.hi(a), self.lo(b), self.hi(b)];
+        let results = call::runtime_call(self.cx, runtime_name(call), &args);
+        ValueRegs::two(results[2], results[3])
+    }
+
+    // ----- Memory -----
+
+    fn in_reach(&mut self, off: Offset32, max: u32) -> Option<i32> {
+        (off.0.unsigned_abs() <= max).then_some(off.0)
+    }
+    fn sum_in_reach(&mut self, off: Offset32, k: i64, max: u32) -> Option<i32> {
+        let sum = i32::try_from(k.checked_add(off.into())?).ok()?;
+        (sum.unsigned_abs() <= max).then_some(sum)
+    }
+    fn offset_bits(&mut self, off: Offset32) -> u32 {
+        off.0 as u32
+    }
+    fn zero_offset(&mut self, off: Offset32) -> Option<()> {
+        (off.0 == 0).then_some(())
+    }
+    fn plus4(&mut self, off: i32) -> i32 {
+        off + 4
+    }
+    fn offset12(&mut self, off: i32) -> Offset12 {
+        Offset12::new(off).unwrap_or(Offset12::ZERO)
+    }
+    fn offset8(&mut self, off: i32) -> Offset8 {
+        Offset8::new(off).unwrap_or(Offset8::ZERO)
+    }
+    fn access(&mut self, flags: MemFlags, inst: &ArmInst) {
+        self.cx.emit(match flags.trap_code() {
+            Some(code) => MInst::Access { inst: inst.clone(), code },
+            None => MInst::Real(inst.clone()),
+        });
+    }
+    fn native(&mut self, flags: MemFlags) -> Option<MemFlags> {
+        (flags.endianness(Endianness::Little) == Endianness::Little).then_some(flags)
+    }
+    fn swapped(&mut self, flags: MemFlags) -> Option<MemFlags> {
+        (flags.endianness(Endianness::Little) == Endianness::Big).then_some(flags)
+    }
+    fn slot_addr(&mut self, slot: StackSlot, off: Offset32) -> Reg {
+        let rd = self.temp();
+        self.cx.emit(MInst::FrameAddr { rd, area: FrameArea::Slot(slot), offset: off.0 });
+        rd.to_reg()
+    }
+    fn global_addr(&mut self, gv: GlobalValue) -> Option<Reg> {
+        match &self.cx.func.global_values[gv] {
+            GlobalValueData::Symbol { name, offset, tls: false, .. } => {
+                let symbol = Box::new((name.clone(), i32::try_from(*offset).ok()?));
+                let rd = self.temp();
+                self.cx.emit(MInst::Symbol { rd, symbol });
+                Some(rd.to_reg())
+            }
+            _ => None,
+        }
+    }
+    fn function_addr(&mut self, func: FuncRef) -> Reg {
+        let symbol = Box::new((self.cx.func.dfg.ext_funcs[func].name.clone(), 0));
+        let rd = self.temp();
+        self.cx.emit(MInst::Symbol { rd, symbol });
+        rd.to_reg()
+    }
+
+    // ----- Control flow -----
+
+    fn label(&mut self, _: generated::Labels, i: u32) -> Label {
+        self.labels[i as usize]
+    }
+    fn emit_jump(&mut self, to: Label) {
+        self.cx.emit(MInst::Jump { to });
+    }
+    fn emit_cond_jump(&mut self, cond: Cond, then: Label, other: Label) {
+        self.cx.emit(MInst::CondJump { cond, then, other });
+    }
+    fn emit_table(&mut self, index: Reg, _: generated::Labels) {
+        let info = Box::new(TableInfo { default: self.labels[0], targets: self.labels[1..].to_vec() });
+        self.cx.emit(MInst::Table { index, info });
+    }
+    fn gen_call(&mut self, func: FuncRef, args: ValueList) -> Option<InstOutput> {
+        let data = &self.cx.func.dfg.ext_funcs[func];
+        let target = CallTarget::Name(data.name.clone());
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        call::gen_call(self.cx, CallKind { target, callee: None, sig: data.signature }, args)
+    }
+    fn gen_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<InstOutput> {
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        let (&callee, args) = args.split_first()?;
+        let callee = self.reg(callee);
+        call::gen_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+    }
+    fn gen_return(&mut self, args: ValueList) -> Option<()> {
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        call::gen_return(self.cx, args)
+    }
+}
+
+/// Routines of the run-time ABI (section 4.3.1): quotient and remainder.
+fn runtime_name(call: &RtCall) -> &'static str {
+    match call {
+        RtCall::Uidivmod => "__aeabi_uidivmod",
+        RtCall::Idivmod => "__aeabi_idivmod",
+        RtCall::Uldivmod => "__aeabi_uldivmod",
+        RtCall::Ldivmod => "__aeabi_ldivmod",
+    }
+}
+
+/// Does the register of `v`, a value of at most 32 bits, hold zeros above its type's width?
+pub(super) fn zero_extended(cx: &Lower<'_>, v: Value) -> bool {
+    if cx.value_type(v) == types::I32 {
+        return true;
+    }
+    let Some(inst) = cx.def(v) else { return false };
+    let data = &cx.func.dfg.insts[inst];
+    match data.opcode() {
+        // Constants are made with zeros above.
+        Opcode::Iconst | Opcode::Icmp | Opcode::Fcmp => true,
+        // Byte and halfword loads clear the rest; a swapped halfword has none of that.
+        Opcode::Load => cx.value_type(v) == types::I8,
+        Opcode::Uload8 => true,
+        Opcode::Umin | Opcode::Umax | Opcode::Popcnt | Opcode::Clz | Opcode::Ctz | Opcode::Ushr => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,340 @@
+//! Instructions of ARM code before emission: those of the table, and those that become several.
+//!
+//! Each pseudo-instruction's expansion is drawn above its `emit_*` in `emit.rs`.
+
+use super::imm::Cond;
+use super::minst::Inst;
+use super::regs::{self, reg_name};
+use crate::machinst::{Label, MachInst, OperandVisitor, Reg, WritableReg};
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
+use windlass_ir::{ExternalName, StackSlot, TrapCode};
+use windlass_regalloc::{PReg, UnitSet};
+
+/// Who is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallTarget {
+    /// A function by name, within reach of a branch or of the linker's veneer.
+    Name(ExternalName),
+    /// The function at the address in the first use of the call.
+    Reg,
+}
+
+/// A call: who, what is passed and returned in which registers, and what is lost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallInfo {
+    /// Who is called.
+    pub target: CallTarget,
+    /// For [`CallTarget::Reg`], the register with the address.
+    pub callee: Option<Reg>,
+    /// Arguments in registers.
+    pub uses: Vec<(Reg, PReg)>,
+    /// Results in registers.
+    pub defs: Vec<(WritableReg, PReg)>,
+    /// What the callee may destroy.
+    pub clobbers: UnitSet,
+}
+
+/// A jump table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TableInfo {
+    /// Where an index beyond the table goes.
+    pub default: Label,
+    /// Where each index goes.
+    pub targets: Vec<Label>,
+}
+
+/// A part of the frame that code refers to before the frame is laid out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FrameArea {
+    /// A stack slot.
+    Slot(StackSlot),
+    /// Arguments that this function's caller passed on the stack.
+    Incoming,
+    /// Arguments that this function passes on the stack, and room for results of its callees.
+    Outgoing,
+}
+
+/// An instruction of ARM code before emission.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MInst {
+    /// An instruction of the table.
+    Real(Inst),
+    /// An access to memory that traps with `code` if it faults.
+    Access {
+        /// The load or store.
+        inst: Inst,
+        /// The trap's code.
+        code: TrapCode,
+    },
+    /// A copy of a core register.
+    Move {
+        /// Written.
+        rd: WritableReg,
+        /// Read.
+        rm: Reg,
+    },
+    /// A constant.
+    Const {
+        /// Written.
+        rd: WritableReg,
+        /// The constant.
+        value: u32,
+    },
+    /// The address of a symbol.
+    Symbol {
+        /// Written.
+        rd: WritableReg,
+        /// The symbol and an offset in bytes.
+        symbol: Box<(ExternalName, i32)>,
+    },
+    /// An address in the frame.
+    FrameAddr {
+        /// Written.
+        rd: WritableReg,
+        /// Which part.
+        area: FrameArea,
+        /// Offset in it, in bytes.
+        offset: i32,
+    },
+    /// A word of the frame's argument areas, loaded.
+    FrameLoad {
+        /// Written.
+        rd: WritableReg,
+        /// Which part.
+        area: FrameArea,
+        /// Offset in it, in bytes.
+        offset: i32,
+    },
+    /// A word of the frame's argument areas, stored.
+    FrameStore {
+        /// Read.
+        rt: Reg,
+        /// Which part.
+        area: FrameArea,
+        /// Offset in it, in bytes.
+        offset: i32,
+    },
+    /// The function's arguments in registers, on entry.
+    Args {
+        /// Where each goes and where it is.
+        defs: Box<[(WritableReg, PReg)]>,
+    },
+    /// Return with results in registers.
+    Return {
+        /// What they are and where they go.
+        uses: Box<[(Reg, PReg)]>,
+    },
+    /// A call.
+    Call(Box<CallInfo>),
+    /// A jump.
+    Jump {
+        /// Where to.
+        to: Label,
+    },
+    /// A conditional branch: two ways.
+    CondJump {
+        /// When the first way is taken.
+        cond: Cond,
+        /// The first way.
+        then: Label,
+        /// The other.
+        other: Label,
+    },
+    /// A branch through a table.
+    Table {
+        /// The index.
+        index: Reg,
+        /// The destinations.
+        info: Box<TableInfo>,
+    },
+    /// A trap under a condition.
+    TrapIf {
+        /// When.
+        cond: Cond,
+        /// Why.
+        code: TrapCode,
+    },
+    /// A trap.
+    Trap {
+        /// Why.
+        code: TrapCode,
+    },
+}
+
+const _: () = assert!(size_of::<MInst>() <= 32, "instructions are meant to be small");
+
+impl MInst {
+    /// The instruction of the table in it, if it is one.
+    pub fn real(&self) -> Option<&Inst> {
+        match self {
+            MInst::Real(inst) | MInst::Access { inst, .. } => Some(inst),
+            _ => None,
+        }
+    }
+
+    /// Does its expansion change the condition flags?
+    pub fn sets_flags(&self) -> bool {
+        match self {
+            MInst::Real(inst) | MInst::Access { inst, .. } => {
+                inst.sets_flags().contains(super::minst::Flags::NZCV)
+            }
+            MInst::Call(_) | MInst::Table { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Does it depend on the condition flags?
+    pub fn reads_flags(&self) -> bool {
+        match self {
+            MInst::Real(inst) | MInst::Access { inst, .. } => {
+                inst.reads_flags().contains(super::minst::Flags::NZCV)
+            }
+            MInst::CondJump { .. } | MInst::TrapIf { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+impl MachInst for MInst {
+    fn visit_operands(&mut self, v: &mut impl OperandVisitor) {
+        match self {
+            MInst::Real(inst) | MInst::Access { inst, .. } => inst.visit_operands(v),
+            MInst::Move { rd, rm } => {
+                v.reg_use(rm);
+                v.reg_def(rd);
+            }
+            MInst::Const { rd, .. }
+            | MInst::Symbol { rd, .. }
+            | MInst::FrameAddr { rd, .. }
+            | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
+            MInst::FrameStore { rt, .. } => v.reg_use(rt),
+            MInst::Args { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg)),
+            MInst::Return { uses } => uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg)),
+            MInst::Call(info) => {
+                if let Some(callee) = &mut info.callee {
+                    v.reg_use(callee);
+                }
+                info.uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg));
+                info.defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg));
+            }
+            MInst::Table { index, .. } => v.reg_use(index),
+            MInst::Jump { .. } | MInst::CondJump { .. } | MInst::TrapIf { .. } | MInst::Trap { .. } => {}
+        }
+    }
+
+    fn clobbers(&self) -> UnitSet {
+        match self {
+            MInst::Call(info) => info.clobbers,
+            _ => UnitSet::EMPTY,
+        }
+    }
+
+    fn as_move(&self) -> Option<(WritableReg, Reg)> {
+        match *self {
+            MInst::Move { rd, rm } => Some((rd, rm)),
+            _ => None,
+        }
+    }
+
+    fn as_jump(&self) -> Option<Label> {
+        match *self {
+            MInst::Jump { to } => Some(to),
+            _ => None,
+        }
+    }
+
+    fn is_remat(&self) -> bool {
+        matches!(self, MInst::Const { .. } | MInst::Symbol { .. } | MInst::FrameAddr { .. })
+    }
+
+    fn map_labels(&mut self, map: &mut dyn FnMut(Label) -> Label) {
+        match self {
+            MInst::Jump { to } => *to = map(*to),
+            MInst::CondJump { then, other, .. } => {
+                *then = map(*then);
+                *other = map(*other);
+            }
+            MInst::Table { info, .. } => {
+                info.default = map(info.default);
+                info.targets.iter_mut().for_each(|label| *label = map(*label));
+            }
+            _ => {}
+        }
+    }
+
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let area = |area: FrameArea, offset: i32| match area {
+            FrameArea::Slot(slot) => alloc::format!("[{slot}{offset:+}]"),
+            FrameArea::Incoming => alloc::format!("[incoming{offset:+}]"),
+            FrameArea::Outgoing => alloc::format!("[outgoing{offset:+}]"),
+        };
+        match self {
+            MInst::Real(inst) => write!(out, "{inst}"),
+            MInst::Access { inst, code } => write!(out, "{inst} ; {code}"),
+            MInst::Move { rd, rm } => write!(out, "mov {}, {}", name(rd.to_reg()), name(*rm)),
+            MInst::Const { rd, value } => write!(out, "const {}, {value:#x}", name(rd.to_reg())),
+            MInst::Symbol { rd, symbol } => {
+                write!(out, "symbol {}, {}{:+}", name(rd.to_reg()), symbol.0, symbol.1)
+            }
+            MInst::FrameAddr { rd, area: a, offset } => {
+                write!(out, "addr {}, {}", name(rd.to_reg()), area(*a, *offset))
+            }
+            MInst::FrameLoad { rd, area: a, offset } => {
+                write!(out, "ldr {}, {}", name(rd.to_reg()), area(*a, *offset))
+            }
+            MInst::FrameStore { rt, area: a, offset } => {
+                write!(out, "str {}, {}", name(*rt), area(*a, *offset))
+            }
+            MInst::Args { defs } => {
+                write!(out, "args")?;
+                let defs = defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg));
+                print_places(out, defs)
+            }
+            MInst::Return { uses } => {
+                write!(out, "return")?;
+                print_places(out, uses.iter().copied())
+            }
+            MInst::Call(info) => {
+                match (&info.target, info.callee) {
+                    (CallTarget::Name(symbol), _) => write!(out, "call {symbol}")?,
+                    (CallTarget::Reg, callee) => write!(out, "call {}", name(callee.unwrap_or(Reg::NONE)))?,
+                }
+                print_places(out, info.uses.iter().copied())?;
+                if !info.defs.is_empty() {
+                    write!(out, " ->")?;
+                    print_places(out, info.defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg)))?;
+                }
+                Ok(())
+            }
+            MInst::Jump { to } => write!(out, "b {to}"),
+            MInst::CondJump { cond, then, other } => write!(out, "b{cond} {then} else {other}"),
+            MInst::Table { index, info } => {
+                write!(out, "table {}, {}, [", name(*index), info.default)?;
+                for (i, label) in info.targets.iter().enumerate() {
+                    write!(out, "{}{label}", if i == 0 { "" } else { ", " })?;
+                }
+                write!(out, "]")
+            }
+            MInst::TrapIf { cond, code } => write!(out, "trap{cond} {code}"),
+            MInst::Trap { code } => write!(out, "trap {code}"),
+        }
+    }
+}
+
+fn name(reg: Reg) -> alloc::string::String {
+    match reg.as_preg() {
+        Some(preg) => reg_name(preg).to_string(),
+        None => reg.to_string(),
+    }
+}
+
+/// Prints ` %1=r0 %2=r1`.
+fn print_places(out: &mut impl fmt::Write, places: impl Iterator<Item = (Reg, PReg)>) -> fmt::Result {
+    for (reg, preg) in places {
+        write!(out, " {}={}", name(reg), regs::reg_name(preg))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,324 @@
+//! The ARM targets: settings, and the glue between the framework and this folder.
+
+use super::abi;
+use super::emit::{self, Emit};
+use super::frame::Frame;
+use super::imm::Cond;
+use super::minst::{Features, Inst as RealInst, level};
+use super::pseudo::MInst;
+use super::regs::{self, RegOptions};
+use super::{lower, startup};
+use crate::compiled::CompiledCode;
+use crate::context::Context;
+use crate::error::CompileError;
+use crate::machinst::buffer::IslandInfo;
+use crate::machinst::{
+    Buffer, EmitError, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
+};
+use crate::settings::{SettingError, Settings, parse_bool};
+use crate::target::{ElfInfo, Emulator, Startup, Target, TargetBuilder, TargetEntry, VCodeStage};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use target_lexicon::Triple;
+use windlass_ir::{Endianness, Function, Inst, TrapCode, Type, types};
+use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
+
+/// What distinguishes one ARM target from another before any setting.
+struct Variant {
+    name: &'static str,
+    triple: &'static str,
+    features: Features,
+    hard_float: bool,
+    elf: ElfInfo,
+    emulator: Emulator,
+}
+
+const ARMV7HF_TRIPLE: &str = "armv7-unknown-linux-gnueabihf";
+
+static ARMV7HF_VARIANT: Variant = Variant {
+    name: "armv7hf",
+    triple: ARMV7HF_TRIPLE,
+    features: level::V7A.union(level::VFP3),
+    hard_float: true,
+    elf: super::elf::HARD_FLOAT,
+    // A Cortex-A8 has no division; it is the oldest ARMv7-A that the emulator knows.
+    emulator: Emulator { program: "qemu-arm", args: &["-cpu", "cortex-a8"], package: "qemu-user" },
+};
+
+/// `armv7hf`: ARMv7-A with VFPv3-D16, floats in VFP registers.
+pub const ARMV7HF: TargetEntry = TargetEntry {
+    name: "armv7hf",
+    triple: ARMV7HF_TRIPLE,
+    doc: "32-bit ARM, ARMv7-A with VFPv3-D16, hard-float calls, Linux",
+    builder: || Box::new(ArmBuilder::new(&ARMV7HF_VARIANT)),
+};
+
+struct ArmBuilder {
+    variant: &'static Variant,
+    settings: Settings,
+    features: Features,
+}
+
+impl ArmBuilder {
+    fn new(variant: &'static Variant) -> ArmBuilder {
+        ArmBuilder { variant, settings: Settings::default(), features: variant.features }
+    }
+}
+
+impl TargetBuilder for ArmBuilder {
+    fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), SettingError> {
+        if self.settings.set(name, value)? {
+            return Ok(());
+        }
+        let feature = Features::NAMES.iter().find(|(feature, _)| *feature == name);
+        let Some(&(_, feature)) = feature else {
+            let target = self.variant.name;
+            return Err(SettingError(format!("{target} has no setting or feature '{name}'")));
+        };
+        if parse_bool(name, value)? {
+            self.features = self.features.union(feature);
+        } else if self.variant.features.contains(feature) {
+            let target = self.variant.name;
+            return Err(SettingError(format!(
+                "feature {name} is part of {target} and cannot be switched off"
+            )));
+        } else {
+            self.features = self.features.without(feature);
+        }
+        Ok(())
+    }
+
+    fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
+        let variant = self.variant;
+        let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
+        let reserved = if self.settings.preserve_frame_pointers { 1 << regs::FP.index() } else { 0 };
+        let reg_options = RegOptions { reserved, vfp: true, d32: false };
+        Ok(Box::new(ArmTarget {
+            variant,
+            triple,
+            regs: regs::reg_file(&reg_options),
+            call_clobbers: abi::clobbers(&reg_options),
+            settings: self.settings,
+            features: self.features,
+        }))
+    }
+}
+
+/// A 32-bit ARM target.
+pub struct ArmTarget {
+    variant: &'static Variant,
+    triple: Triple,
+    regs: RegFile,
+    call_clobbers: UnitSet,
+    pub(super) settings: Settings,
+    features: Features,
+}
+
+impl ArmTarget {
+    /// The features of the processor.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Does C pass floats in VFP registers?
+    pub fn hard_float(&self) -> bool {
+        self.variant.hard_float
+    }
+
+    /// What a call destroys.
+    pub(super) fn call_clobbers(&self) -> UnitSet {
+        self.call_clobbers
+    }
+}
+
+impl Target for ArmTarget {
+    fn name(&self) -> &'static str {
+        self.variant.name
+    }
+    fn triple(&self) -> &Triple {
+        &self.triple
+    }
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+    fn address_type(&self) -> Type {
+        types::I32
+    }
+    fn endianness(&self) -> Endianness {
+        Endianness::Little
+    }
+    fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError> {
+        compile::compile(self, func, cx)
+    }
+    fn print_vcode(
+        &self,
+        func: &Function,
+        stage: VCodeStage,
+        cx: &mut Context,
+    ) -> Result<String, CompileError> {
+        compile::print_vcode(self, func, stage, cx)
+    }
+    fn disassemble(&self, code: &[u8]) -> Option<(usize, String)> {
+        let word = u32::from_le_bytes(*code.first_chunk()?);
+        Some((4, RealInst::decode(word)?.to_string()))
+    }
+    fn elf(&self) -> &ElfInfo {
+        &self.variant.elf
+    }
+    fn emulator(&self) -> &Emulator {
+        &self.variant.emulator
+    }
+    fn startup(&self) -> Startup {
+        startup::startup(true)
+    }
+}
+
+impl Machine for ArmTarget {
+    type Inst = MInst;
+    type Frame = Frame;
+
+    fn name(&self) -> &'static str {
+        self.variant.name
+    }
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+    fn address_type(&self) -> Type {
+        types::I32
+    }
+    fn regs(&self) -> &RegFile {
+        &self.regs
+    }
+    fn classes_of(&self, ty: Type) -> Option<&'static [RegClass]> {
+        Some(match ty {
+            types::I8 | types::I16 | types::I32 => &[regs::GPR],
+            types::I64 => &[regs::GPR, regs::GPR],
+            types::F32 => &[regs::S],
+            types::F64 => &[regs::D],
+            _ => return None,
+        })
+    }
+    fn code_alignment(&self) -> u32 {
+        // Pool constants of eight bytes are aligned within the function.
+        8
+    }
+
+    fn lower_inst(&self, cx: &mut Lower<'_, Self>, inst: Inst) -> Option<InstOutput> {
+        lower::lower_inst(cx, inst)
+    }
+    fn lower_branch(&self, cx: &mut Lower<'_, Self>, inst: Inst, labels: &[Label]) -> Option<()> {
+        lower::lower_branch(cx, inst, labels)
+    }
+    fn gen_constant(&self, cx: &mut Lower<'_, Self>, ty: Type, bits: u64) -> Option<ValueRegs> {
+        lower::gen_constant(cx, ty, bits)
+    }
+    fn gen_entry(&self, cx: &mut Lower<'_, Self>) {
+        super::call::gen_entry(cx);
+    }
+    fn gen_jump(&self, label: Label) -> MInst {
+        MInst::Jump { to: label }
+    }
+    fn check_selected(&self, vcode: &VCode<MInst>) -> Result<(), CompileError> {
+        check_flags(vcode)
+    }
+
+    fn frame(
+        &self,
+        func: &Function,
+        outgoing_bytes: u32,
+        makes_calls: bool,
+        allocation: &Output,
+    ) -> Result<Frame, CompileError> {
+        Frame::new(func, outgoing_bytes, makes_calls, allocation, self.settings.preserve_frame_pointers)
+    }
+    fn frame_size(&self, frame: &Frame) -> u32 {
+        frame.size_bytes()
+    }
+    fn island_info(&self) -> &'static IslandInfo {
+        &emit::ISLAND
+    }
+    fn room(&self, inst: &MInst) -> Room {
+        emit::room(inst)
+    }
+    fn move_room(&self) -> Room {
+        emit::MOVE_ROOM
+    }
+    fn prologue_room(&self) -> Room {
+        emit::MOVE_ROOM
+    }
+    fn emit_prologue(&self, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
+        Emit { target: self, frame, buf }.prologue()
+    }
+    fn emit(
+        &self,
+        inst: &MInst,
+        frame: &Frame,
+        next: Option<Label>,
+        buf: &mut Buffer,
+    ) -> Result<(), EmitError> {
+        Emit { target: self, frame, buf }.inst(inst, next)
+    }
+    fn emit_move(
+        &self,
+        from: Allocation,
+        to: Allocation,
+        class: RegClass,
+        frame: &Frame,
+        buf: &mut Buffer,
+    ) -> Result<(), EmitError> {
+        Emit { target: self, frame, buf }.alloc_move(from, to, class)
+    }
+    fn emit_trap(&self, code: TrapCode, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
+        Emit { target: self, frame, buf }.inst(&MInst::Trap { code }, None)
+    }
+    fn emit_padding(&self, bytes: u32, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
+        let mut emit = Emit { target: self, frame, buf };
+        for _ in 0..bytes.div_ceil(4) {
+            emit.real(&RealInst::Nop {})?;
+        }
+        Ok(())
+    }
+}
+
+/// NOTE[arm-flags]: the condition flags are no register of the allocator's. Rules emit what sets them right
+/// before what reads them, with nothing between that sets them; what the allocator and the emitter insert never
+/// does. This checks the rules.
+fn check_flags(vcode: &VCode<MInst>) -> Result<(), CompileError> {
+    if !cfg!(debug_assertions) {
+        return Ok(());
+    }
+    for block in 0..vcode.num_blocks() {
+        let mut known = false;
+        for inst in &vcode.insts[vcode.block_range(block)] {
+            if inst.reads_flags() && !known {
+                return Err(CompileError::Internal {
+                    stage: "selection",
+                    what: format!("{inst:?} reads flags that nothing in its block has set"),
+                });
+            }
+            known |= inst.sets_flags();
+            if matches!(inst, MInst::Call(_)) {
+                known = false;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The condition of an integer comparison, after CMP.
+pub fn cond_of(cc: windlass_ir::IntCC) -> Cond {
+    use windlass_ir::IntCC::*;
+    match cc {
+        Equal => Cond::Eq,
+        NotEqual => Cond::Ne,
+        SignedLessThan => Cond::Lt,
+        SignedGreaterThanOrEqual => Cond::Ge,
+        SignedGreaterThan => Cond::Gt,
+        SignedLessThanOrEqual => Cond::Le,
+        UnsignedLessThan => Cond::Lo,
+        UnsignedGreaterThanOrEqual => Cond::Hs,
+        UnsignedGreaterThan => Cond::Hi,
+        UnsignedLessThanOrEqual => Cond::Ls,
+    }
+}

@@ -1,0 +1,364 @@
+//! The pipeline that every target shares.
+//!
+//! ```text
+//! Function --verify--> --order, select--> VCode --allocate--> --check--> --frame, emit--> CompiledCode
+//! ```
+
+use super::buffer::{Buffer, Label, Room};
+use super::lower::{Lower, Selected};
+use super::operands::{AssignRegs, EachReg};
+use super::order::BlockOrder;
+use super::vcode::VCode;
+use super::{MachInst, Machine, Reg};
+use crate::compiled::{CompiledCode, Stats};
+use crate::context::{Context, Stage};
+use crate::error::CompileError;
+use crate::target::VCodeStage;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use windlass_ir::Function;
+use windlass_ir::cfg::ControlFlowGraph;
+use windlass_ir::domtree::DominatorTree;
+use windlass_ir::entity::EntityRef;
+use windlass_ir::loops::LoopAnalysis;
+use windlass_regalloc::{self as ra, Edit, Output, ProgPoint, Side};
+
+/// Compiles `func` for `machine`.
+///
+/// # Errors
+/// See [`CompileError`].
+pub fn compile<M: Machine>(
+    machine: &M,
+    func: &Function,
+    cx: &mut Context,
+) -> Result<CompiledCode, CompileError> {
+    let mut selected = select(machine, func, cx)?;
+    allocate(machine, &selected.vcode, cx)?;
+    cx.stage_done(Stage::Allocate);
+    let code = Emitter::new(machine, func, &mut selected, &cx.allocation)?.run()?;
+    cx.stage_done(Stage::Emit);
+    Ok(code)
+}
+
+/// Prints the code of `func` at a stage.
+///
+/// # Errors
+/// See [`CompileError`].
+pub fn print_vcode<M: Machine>(
+    machine: &M,
+    func: &Function,
+    stage: VCodeStage,
+    cx: &mut Context,
+) -> Result<String, CompileError> {
+    let mut selected = select(machine, func, cx)?;
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = match stage {
+        VCodeStage::Selected => selected.vcode.print(&mut out),
+        VCodeStage::Allocated => {
+            allocate(machine, &selected.vcode, cx)?;
+            assign_registers(&mut selected.vcode, &cx.allocation);
+            print_allocated(machine, &selected.vcode, &cx.allocation, &mut out)
+        }
+    };
+    Ok(out)
+}
+
+fn select<M: Machine>(
+    machine: &M,
+    func: &Function,
+    cx: &mut Context,
+) -> Result<Selected<M::Inst>, CompileError> {
+    if !machine.settings().skip_verifier {
+        windlass_ir::verifier::verify_function(func).map_err(CompileError::Verify)?;
+        cx.stage_done(Stage::Verify);
+    }
+    let cfg = ControlFlowGraph::with_function(func);
+    let domtree = DominatorTree::with_function(func, &cfg);
+    let loops = LoopAnalysis::with_graph(&cfg, &domtree);
+    let order = BlockOrder::compute(func, &loops);
+    cx.stage_done(Stage::Order);
+    if order.blocks.is_empty() {
+        let what = "a function without blocks".to_string();
+        return Err(CompileError::Unsupported { target: machine.name(), inst: None, what });
+    }
+    let selected = Lower::run(func, machine, &order, &loops)?;
+    machine.check_selected(&selected.vcode)?;
+    cx.stage_done(Stage::Select);
+    Ok(selected)
+}
+
+fn allocate<M: Machine>(machine: &M, vcode: &VCode<M::Inst>, cx: &mut Context) -> Result<(), CompileError> {
+    let stress = &machine.settings().stress;
+    let options =
+        ra::Options { max_regs: stress.max_regs, spill_all: stress.spill_all, random: stress.random_regs };
+    cx.allocator
+        .run(vcode, machine.regs(), &options, &mut cx.allocation)
+        .map_err(|e| CompileError::Internal { stage: "register allocation", what: e.to_string() })?;
+    if cfg!(debug_assertions) || machine.settings().regalloc_checker {
+        ra::checker::check(vcode, machine.regs(), &cx.allocation).map_err(|report| {
+            CompileError::Internal { stage: "register allocation check", what: report.to_string() }
+        })?;
+    }
+    Ok(())
+}
+
+fn assign_registers<I: MachInst>(vcode: &mut VCode<I>, allocation: &Output) {
+    for (i, inst) in vcode.insts.iter_mut().enumerate() {
+        let allocs = allocation.inst_allocs(ra::Inst::from_u32(i as u32));
+        inst.visit_operands(&mut AssignRegs::new(allocs));
+    }
+}
+
+fn print_allocated<M: Machine>(
+    machine: &M,
+    vcode: &VCode<M::Inst>,
+    allocation: &Output,
+    out: &mut String,
+) -> core::fmt::Result {
+    use core::fmt::Write;
+    let regs = machine.regs();
+    let place = |a: ra::Allocation| match a {
+        ra::Allocation::Reg(preg) => regs.name(preg).to_string(),
+        ra::Allocation::Slot(slot) => format!("[spill+{}]", slot.offset_bytes()),
+        ra::Allocation::None => "none".to_string(),
+    };
+    let edits = |inst: usize, side: fn(ra::Inst) -> ProgPoint, out: &mut String| -> core::fmt::Result {
+        for (_, edit) in allocation.edits_at(side(ra::Inst::from_u32(inst as u32))) {
+            match *edit {
+                Edit::Move { from, to, .. } => writeln!(out, "  + move {}, {}", place(to), place(from))?,
+                Edit::Remat { inst, to } => {
+                    let mut again = vcode.insts[inst.index()].clone();
+                    again.visit_operands(&mut AssignTo(Reg::from_preg(to)));
+                    write!(out, "  + ")?;
+                    again.print(out)?;
+                    writeln!(out)?;
+                }
+            }
+        }
+        Ok(())
+    };
+    for block in 0..vcode.num_blocks() {
+        writeln!(out, "block{block}:")?;
+        for inst in vcode.block_range(block) {
+            edits(inst, ProgPoint::before, out)?;
+            write!(out, "    ")?;
+            vcode.insts[inst].print(out)?;
+            writeln!(out)?;
+            edits(inst, ProgPoint::after, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the only register operand of an instruction that is carried out again its register.
+struct AssignTo(Reg);
+
+impl EachReg for AssignTo {
+    fn each(&mut self, reg: &mut Reg) {
+        *reg = self.0;
+    }
+}
+
+/// Emission of one function.
+struct Emitter<'a, M: Machine> {
+    machine: &'a M,
+    func: &'a Function,
+    vcode: &'a VCode<M::Inst>,
+    allocation: &'a Output,
+    frame: M::Frame,
+    buf: Buffer,
+}
+
+impl<'a, M: Machine> Emitter<'a, M> {
+    fn new(
+        machine: &'a M,
+        func: &'a Function,
+        selected: &'a mut Selected<M::Inst>,
+        allocation: &'a Output,
+    ) -> Result<Self, CompileError> {
+        let (outgoing, calls) = (selected.outgoing_bytes, selected.makes_calls);
+        assign_registers(&mut selected.vcode, allocation);
+        let frame = machine.frame(func, outgoing, calls, allocation)?;
+        let reach = machine.settings().stress.branch_range;
+        let buf = Buffer::new(selected.vcode.num_blocks(), machine.island_info(), reach);
+        let forward = empty_blocks(&selected.vcode, allocation);
+        for inst in &mut selected.vcode.insts {
+            inst.map_labels(&mut |label| Label::new(forward[label.index()]));
+        }
+        Ok(Emitter { machine, func, vcode: &selected.vcode, allocation, frame, buf })
+    }
+
+    fn run(mut self) -> Result<CompiledCode, CompileError> {
+        let machine = self.machine;
+        let vcode = self.vcode;
+        // Blocks that only jump have been bypassed: nobody goes there.
+        let live: Vec<usize> = live_blocks(vcode);
+        for (at, &block) in live.iter().enumerate() {
+            let next = live.get(at + 1).map(|&next| Label::new(next as u32));
+            self.buf.bind(Label::new(block as u32));
+            if block == 0 {
+                self.buf.prepare(machine.prologue_room());
+                machine.emit_prologue(&self.frame, &mut self.buf).map_err(bug)?;
+            }
+            for inst in vcode.block_range(block) {
+                self.buf.set_srcloc(vcode.srclocs[inst]);
+                let start = self.buf.offset();
+                self.edits(ProgPoint::before(ra::Inst::from_u32(inst as u32)))?;
+                self.inst(&vcode.insts[inst], next)?;
+                self.edits(ProgPoint::after(ra::Inst::from_u32(inst as u32)))?;
+                if machine.settings().inst_ranges
+                    && let Some(origin) = vcode.origins[inst]
+                {
+                    self.buf.inst_range(start, origin);
+                }
+            }
+            let padding = machine.settings().stress.block_padding;
+            let falls_through = next.is_some_and(|next| self.falls_to(block, next));
+            if !falls_through {
+                machine.emit_padding(padding, &self.frame, &mut self.buf).map_err(bug)?;
+                self.buf.prepare_at_gap(GAP_BYTES);
+            }
+        }
+        for (code, loc, label) in self.buf.take_deferred_traps() {
+            self.buf.set_srcloc(loc);
+            self.buf.prepare(Room { bytes: 16, fixups: 0, pool_bytes: 0 });
+            self.buf.bind(label);
+            machine.emit_trap(code, &self.frame, &mut self.buf).map_err(bug)?;
+        }
+        self.finish()
+    }
+
+    /// Does `block` end without a jump, because `next` comes next?
+    fn falls_to(&self, block: usize, next: Label) -> bool {
+        let mut found = false;
+        if let Some(last) = self.vcode.block_range(block).last() {
+            self.vcode.insts[last].clone().map_labels(&mut |label| {
+                found |= label == next;
+                label
+            });
+        }
+        found
+    }
+
+    fn inst(&mut self, inst: &M::Inst, next: Option<Label>) -> Result<(), CompileError> {
+        self.buf.prepare(self.machine.room(inst));
+        let start = self.buf.offset();
+        self.machine.emit(inst, &self.frame, next, &mut self.buf).map_err(bug)?;
+        debug_assert!(
+            self.buf.offset() - start <= self.machine.room(inst).bytes,
+            "{inst:?} takes more room than it says"
+        );
+        Ok(())
+    }
+
+    fn edits(&mut self, point: ProgPoint) -> Result<(), CompileError> {
+        for &(_, edit) in self.allocation.edits_at(point) {
+            match edit {
+                Edit::Move { from, to, class } => {
+                    self.buf.prepare(self.machine.move_room());
+                    self.machine.emit_move(from, to, class, &self.frame, &mut self.buf).map_err(bug)?;
+                }
+                Edit::Remat { inst, to } => {
+                    let mut again = self.vcode.insts[inst.index()].clone();
+                    again.visit_operands(&mut AssignTo(Reg::from_preg(to)));
+                    self.inst(&again, None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<CompiledCode, CompileError> {
+        let done = self.buf.finish().map_err(bug)?;
+        let allocation = &self.allocation.stats;
+        let func = self.func;
+        let ir_insts =
+            func.layout.blocks().map(|block| func.layout.block_insts(block).count()).sum::<usize>();
+        let stats = Stats {
+            ir_insts: ir_insts as u32,
+            ir_blocks: func.layout.blocks().count() as u32,
+            machine_insts: self.vcode.insts.len() as u32,
+            machine_blocks: self.vcode.num_blocks() as u32,
+            intervals: allocation.intervals as u32,
+            splits: allocation.splits as u32,
+            spills: allocation.spills as u32,
+            reloads: allocation.reloads as u32,
+            moves: allocation.moves as u32,
+            remats: allocation.remats as u32,
+            spill_bytes: self.allocation.spill_size_bytes,
+            code_bytes: done.bytes.len() as u32,
+            pool_words: done.pool_words,
+            veneers: done.veneers,
+        };
+        Ok(CompiledCode {
+            bytes: done.bytes,
+            alignment: self.machine.code_alignment(),
+            relocs: done.relocs,
+            traps: done.traps,
+            data_ranges: done.data_ranges,
+            source_ranges: done.source_ranges,
+            inst_ranges: done.inst_ranges,
+            frame_size_bytes: self.machine.frame_size(&self.frame),
+            stats,
+        })
+    }
+}
+
+fn bug(what: impl core::fmt::Display) -> CompileError {
+    CompileError::Internal { stage: "emission", what: what.to_string() }
+}
+
+/// After a jump the pool goes here if it would be wanted within so many bytes.
+const GAP_BYTES: u32 = 1024;
+
+/// For each block the block where a jump to it ends up: blocks that only jump, and into which the allocator put
+/// nothing, are passed over.
+fn empty_blocks<I: MachInst>(vcode: &VCode<I>, allocation: &Output) -> Vec<u32> {
+    let only_jump = |block: usize| {
+        let range = vcode.block_range(block);
+        if block == 0 || range.len() != 1 {
+            return None;
+        }
+        let inst = ra::Inst::from_u32(range.start as u32);
+        let edited = !allocation.edits_at(ProgPoint { inst, side: Side::Before }).is_empty();
+        if edited { None } else { vcode.insts[range.start].as_jump().map(|label| label.index() as u32) }
+    };
+    let mut forward: Vec<u32> = (0..vcode.num_blocks() as u32).collect();
+    for block in 0..vcode.num_blocks() {
+        // A chain of empty blocks may be a cycle: an endless loop, whose first block met stays itself.
+        let (mut at, mut steps) = (block, 0);
+        while steps < MAX_CHAIN
+            && let Some(to) = only_jump(at)
+        {
+            at = to as usize;
+            steps += 1;
+        }
+        if steps < MAX_CHAIN {
+            forward[block] = at as u32;
+        }
+    }
+    forward
+}
+
+/// Longer chains of empty blocks are only shortened.
+const MAX_CHAIN: usize = 8;
+
+/// The blocks that something still leads to, once labels have been forwarded.
+fn live_blocks<I: MachInst>(vcode: &VCode<I>) -> Vec<usize> {
+    let mut live = alloc::vec![false; vcode.num_blocks()];
+    let mut work = alloc::vec![0usize];
+    live[0] = true;
+    while let Some(block) = work.pop() {
+        if let Some(last) = vcode.block_range(block).last() {
+            vcode.insts[last].clone().map_labels(&mut |label| {
+                if !core::mem::replace(&mut live[label.index()], true) {
+                    work.push(label.index());
+                }
+                label
+            });
+        }
+    }
+    (0..vcode.num_blocks()).filter(|&block| live[block]).collect()
+}

@@ -1,0 +1,546 @@
+//! Selection: from the function's instructions to the machine's, by the target's rules.
+//!
+//! **In:** a verified function that the target can express. **Out:** [`VCode`].
+//!
+//! Blocks are visited from last to first and instructions from last to first in them, so that when an instruction's turn
+//! comes it is known whether anyone wants its results: a pure one that every user has absorbed into its own
+//! pattern is never selected. A rule emits forward; the driver turns the whole around at the end. A rule may look
+//! through the definition of any operand that is pure, whatever block it stands in, because SSA values do not change.
+//!
+//! A value lives in one to four virtual registers, as its type needs. What a rule returns for a result is not copied:
+//! the result's registers become aliases of it. Constants are made anew at each use; the allocator never
+//! keeps one in a register across a loop at the cost of something else.
+//!
+//! Cost: linear in the function, plus the patterns that the rules look at.
+
+use super::order::{BlockOrder, LoweredBlock, destination};
+use super::vcode::{BlockParts, Edge, VCode};
+use super::{Label, MachInst, Machine, Reg, WritableReg};
+use crate::error::CompileError;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use smallvec::SmallVec;
+use windlass_ir::entity::EntityRef;
+use windlass_ir::entity::SecondaryMap;
+use windlass_ir::entity::packed_option::PackedOption;
+use windlass_ir::loops::LoopAnalysis;
+use windlass_ir::{
+    Block, BlockArg, Function, Inst, InstData, Opcode, SourceLoc, StackSlot, Type, Value, ValueDef, types,
+};
+use windlass_regalloc::{RegClass, VReg};
+
+/// The registers of a value, least significant part first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ValueRegs {
+    regs: [Reg; 4],
+    len: u8,
+}
+
+impl ValueRegs {
+    /// No register: what an instruction without results gives.
+    pub const fn none() -> ValueRegs {
+        ValueRegs { regs: [Reg::NONE; 4], len: 0 }
+    }
+
+    /// One register.
+    pub const fn one(reg: Reg) -> ValueRegs {
+        ValueRegs { regs: [reg, Reg::NONE, Reg::NONE, Reg::NONE], len: 1 }
+    }
+
+    /// Two registers.
+    pub const fn two(lo: Reg, hi: Reg) -> ValueRegs {
+        ValueRegs { regs: [lo, hi, Reg::NONE, Reg::NONE], len: 2 }
+    }
+
+    /// Up to four registers.
+    pub fn from_slice(regs: &[Reg]) -> Option<ValueRegs> {
+        let mut all = [Reg::NONE; 4];
+        all.get_mut(..regs.len())?.copy_from_slice(regs);
+        Some(ValueRegs { regs: all, len: regs.len() as u8 })
+    }
+
+    /// The registers.
+    pub fn regs(&self) -> &[Reg] {
+        &self.regs[..self.len.into()]
+    }
+
+    /// The only register, if there is one only.
+    pub fn only_reg(&self) -> Option<Reg> {
+        (self.len == 1).then_some(self.regs[0])
+    }
+}
+
+/// What an instruction gives: registers for each result.
+pub type InstOutput = SmallVec<[ValueRegs; 2]>;
+
+/// Why selection stopped. A rule's helper can only note it; the driver reports it.
+type Failure = Option<CompileError>;
+
+/// Selection of one function.
+pub struct Lower<'f, M: Machine> {
+    /// The function.
+    pub func: &'f Function,
+    /// The target.
+    pub machine: &'f M,
+    order: &'f BlockOrder,
+    value_regs: SecondaryMap<Value, ValueRegs>,
+    wanted: SecondaryMap<Value, bool>,
+    aliases: Vec<PackedOption<VReg>>,
+    classes: Vec<RegClass>,
+    /// Emitted by the rule at work, forward.
+    forward: Vec<M::Inst>,
+    /// The block at work, backward.
+    backward: Vec<(M::Inst, SourceLoc, Option<Inst>)>,
+    failure: Failure,
+    /// Bytes of arguments that calls pass on the stack, the most of any call.
+    pub outgoing_bytes: u32,
+    /// Does the function call anything?
+    pub makes_calls: bool,
+    /// The register that keeps the address where the caller wants results that found no register, once it is
+    /// needed. The target defines it on entry.
+    pub return_area: Option<WritableReg>,
+    current: Option<Inst>,
+}
+
+impl<'f, M: Machine> Lower<'f, M> {
+    /// Selects machine code for the whole function.
+    ///
+    /// # Errors
+    /// What the target does not support, with the instruction; or a bug of ours.
+    pub fn run(
+        func: &'f Function,
+        machine: &'f M,
+        order: &'f BlockOrder,
+        loops: &LoopAnalysis,
+    ) -> Result<Selected<M::Inst>, CompileError> {
+        let mut lower = Lower {
+            func,
+            machine,
+            order,
+            value_regs: SecondaryMap::with_default(ValueRegs::none()),
+            wanted: SecondaryMap::new(),
+            aliases: Vec::new(),
+            classes: Vec::new(),
+            forward: Vec::new(),
+            backward: Vec::new(),
+            failure: None,
+            outgoing_bytes: 0,
+            makes_calls: false,
+            return_area: None,
+            current: None,
+        };
+        lower.assign_value_regs()?;
+        let mut done = Vec::with_capacity(order.blocks.len());
+        let mut insts = Vec::new();
+        for index in (0..order.blocks.len()).rev() {
+            let start = insts.len();
+            let (edges, params, orig) = match order.blocks[index] {
+                LoweredBlock::Orig(block) => {
+                    let edges = lower.block(block)?;
+                    (edges, lower.param_regs(block), block)
+                }
+                LoweredBlock::Edge { from, dest } => {
+                    (lower.edge_block(from, dest as usize)?, Vec::new(), from)
+                }
+            };
+            insts.append(&mut lower.backward);
+            done.push((start..insts.len(), edges, params, orig));
+        }
+        done.reverse();
+        lower.assemble(&done, &insts, loops)
+    }
+
+    /// Puts the blocks into their final order.
+    fn assemble(
+        mut self,
+        blocks: &[(core::ops::Range<usize>, Vec<Edge>, Vec<Reg>, Block)],
+        insts: &[(M::Inst, SourceLoc, Option<Inst>)],
+        loops: &LoopAnalysis,
+    ) -> Result<Selected<M::Inst>, CompileError> {
+        let cold = |i: usize| i != 0 && self.func.layout.is_cold(blocks[i].3);
+        let mut sequence: Vec<usize> = (0..blocks.len()).filter(|&i| !cold(i)).collect();
+        sequence.extend((0..blocks.len()).filter(|&i| cold(i)));
+        if let Some(seed) = self.machine.settings().stress.shuffle_blocks
+            && let Some(rest) = sequence.get_mut(1..)
+        {
+            shuffle(rest, seed);
+        }
+        let mut position = alloc::vec![0u32; blocks.len()];
+        for (at, &i) in sequence.iter().enumerate() {
+            position[i] = at as u32;
+        }
+        let mut vcode = VCode::default();
+        for &i in &sequence {
+            let (range, edges, params, orig) = &blocks[i];
+            let edges: Vec<Edge> = edges
+                .iter()
+                .map(|edge| Edge { to: position[edge.to as usize], args: edge.args.clone() })
+                .collect();
+            let parts = BlockParts {
+                reversed: &insts[range.clone()],
+                params,
+                edges: &edges,
+                loop_depth: loops.loop_depth(*orig),
+                cold: self.func.layout.is_cold(*orig),
+            };
+            let aliases = &mut self.aliases;
+            vcode.push_block(&parts, |v| resolve(aliases, v));
+        }
+        for inst in &mut vcode.insts {
+            inst.map_labels(&mut |label| Label::new(position[label.index()]));
+        }
+        vcode.finish(self.classes);
+        Ok(Selected { vcode, outgoing_bytes: self.outgoing_bytes, makes_calls: self.makes_calls })
+    }
+
+    /// Every value of a reachable block gets its registers.
+    fn assign_value_regs(&mut self) -> Result<(), CompileError> {
+        let func = self.func;
+        for index in 0..self.order.blocks.len() {
+            let LoweredBlock::Orig(block) = self.order.blocks[index] else { continue };
+            for &v in func.dfg.block_params(block) {
+                self.make_value_regs(v, None)?;
+            }
+            for inst in func.layout.block_insts(block) {
+                for &v in func.dfg.inst_results(inst) {
+                    self.make_value_regs(v, Some(inst))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn make_value_regs(&mut self, v: Value, inst: Option<Inst>) -> Result<(), CompileError> {
+        let ty = self.func.dfg.value_type(v);
+        let Some(classes) = self.machine.classes_of(ty) else {
+            let target = self.machine.name();
+            return Err(match inst {
+                Some(inst) => CompileError::unsupported_op(target, inst, self.func.dfg.opcode(inst), ty),
+                None => CompileError::Unsupported { target, inst: None, what: format!("type {ty}") },
+            });
+        };
+        let mut regs = ValueRegs::none();
+        for &class in classes {
+            regs.regs[usize::from(regs.len)] = self.temp(class).to_reg();
+            regs.len += 1;
+        }
+        self.value_regs[v] = regs;
+        Ok(())
+    }
+
+    fn param_regs(&self, block: Block) -> Vec<Reg> {
+        if Some(block) == self.func.layout.entry_block() {
+            return Vec::new();
+        }
+        let params = self.func.dfg.block_params(block);
+        params.iter().flat_map(|&v| self.value_regs[v].regs().iter().copied()).collect()
+    }
+
+    // ----- Blocks -----
+
+    fn block(&mut self, block: Block) -> Result<Vec<Edge>, CompileError> {
+        let func = self.func;
+        let mut edges = Vec::new();
+        for inst in func.layout.block_insts(block).rev() {
+            self.current = Some(inst);
+            if func.dfg.opcode(inst).is_branch() {
+                edges = self.branch(block, inst)?;
+            } else {
+                self.inst(inst)?;
+            }
+        }
+        self.current = None;
+        if Some(block) == func.layout.entry_block() {
+            self.machine.gen_entry(self);
+            self.flush(SourceLoc::NONE, None)?;
+        }
+        Ok(edges)
+    }
+
+    fn branch(&mut self, block: Block, inst: Inst) -> Result<Vec<Edge>, CompileError> {
+        let order = self.order;
+        let n = order.num_dests(block);
+        let mut edges = Vec::with_capacity(n);
+        let mut labels: SmallVec<[Label; 4]> = SmallVec::new();
+        for i in 0..n {
+            let (to, call, own_block) = order.dest(block, i);
+            let args = if own_block { Vec::new() } else { self.edge_args(inst, call)? };
+            edges.push(Edge { to, args });
+            labels.push(Label::new(to));
+        }
+        if let InstData::BranchTable { table, .. } = self.func.dfg.insts[inst] {
+            let entries = self.func.dfg.jump_tables[table].table.len();
+            labels = order.table(block, entries).iter().map(|&i| Label::new(edges[i as usize].to)).collect();
+        }
+        // Made before the branch, because it comes after it.
+        if self.machine.lower_branch(self, inst, &labels).is_none() {
+            return Err(self.no_rule(inst));
+        }
+        self.flush(self.func.srclocs[inst], Some(inst))?;
+        Ok(edges)
+    }
+
+    fn edge_block(&mut self, from: Block, dest: usize) -> Result<Vec<Edge>, CompileError> {
+        let Some(inst) = self.func.layout.last_inst(from) else {
+            return Err(CompileError::Internal { stage: "selection", what: format!("{from} has no branch") });
+        };
+        let (_, call, _) = self.order.dest(from, dest);
+        let target = destination(self.func, inst, call).and_then(|dest| self.order.index_of(dest.block));
+        let Some(to) = target else {
+            return Err(CompileError::Internal { stage: "selection", what: format!("{inst} leads nowhere") });
+        };
+        let args = self.edge_args(inst, call)?;
+        self.emit(self.machine.gen_jump(Label::new(to)));
+        self.flush(self.func.srclocs[inst], Some(inst))?;
+        Ok(alloc::vec![Edge { to, args }])
+    }
+
+    /// The registers that destination `call` of `inst` passes on. Constants among them are emitted where control
+    /// reaches the branch, that is after everything emitted from now on.
+    fn edge_args(&mut self, inst: Inst, call: usize) -> Result<Vec<Reg>, CompileError> {
+        let func = self.func;
+        let Some(dest) = destination(func, inst, call) else { return Ok(Vec::new()) };
+        let mut regs = Vec::new();
+        for arg in dest.args(&func.dfg.block_args) {
+            match arg {
+                BlockArg::Value(v) => {
+                    let v = func.dfg.resolve_aliases(v);
+                    self.wanted[v] = true;
+                    regs.extend_from_slice(self.value_regs[v].regs());
+                }
+                BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => {
+                    let opcode = func.dfg.opcode(inst);
+                    return Err(CompileError::unsupported_op(
+                        self.machine.name(),
+                        inst,
+                        opcode,
+                        Type::INVALID,
+                    ));
+                }
+            }
+        }
+        Ok(regs)
+    }
+
+    fn inst(&mut self, inst: Inst) -> Result<(), CompileError> {
+        let func = self.func;
+        let results = func.dfg.inst_results(inst);
+        let opcode = func.dfg.opcode(inst);
+        let stays = opcode.effects().must_stay() || opcode.can_load() && results.is_empty();
+        if !stays && !results.iter().any(|&v| self.wanted[v]) {
+            return Ok(());
+        }
+        let Some(output) = self.machine.lower_inst(self, inst) else {
+            return Err(self.no_rule(inst));
+        };
+        if self.failure.is_none() {
+            self.bind_results(inst, &output)?;
+        }
+        self.flush(func.srclocs[inst], Some(inst))
+    }
+
+    /// The results' registers become other names of what the rule gave.
+    fn bind_results(&mut self, inst: Inst, output: &InstOutput) -> Result<(), CompileError> {
+        let results = self.func.dfg.inst_results(inst);
+        let wrong = || {
+            let opcode = self.func.dfg.opcode(inst);
+            let what = format!("the rule for {opcode} gives other registers than the results' types need");
+            CompileError::Internal { stage: "selection", what }
+        };
+        if results.len() != output.len() {
+            return Err(wrong());
+        }
+        for (i, &v) in results.iter().enumerate() {
+            let (own, given) = (self.value_regs[v], output[i]);
+            if own.len != given.len {
+                return Err(wrong());
+            }
+            for (own, given) in own.regs().iter().zip(given.regs()) {
+                if let (Some(own), Some(given)) = (own.as_vreg(), given.as_vreg()) {
+                    let given = resolve(&mut self.aliases, given);
+                    if own != given {
+                        if self.classes[own.index()] != self.classes[given.index()] {
+                            return Err(wrong());
+                        }
+                        self.aliases[own.index()] = given.into();
+                    }
+                } else {
+                    return Err(wrong());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn no_rule(&mut self, inst: Inst) -> CompileError {
+        if let Some(failure) = self.failure.take() {
+            return failure;
+        }
+        let dfg = &self.func.dfg;
+        let ty = match dfg.ctrl_type(inst) {
+            ty if ty.is_invalid() => dfg.first_result(inst).map_or(ty, |v| dfg.value_type(v)),
+            ty => ty,
+        };
+        CompileError::unsupported_op(self.machine.name(), inst, dfg.opcode(inst), ty)
+    }
+
+    fn flush(&mut self, srcloc: SourceLoc, origin: Option<Inst>) -> Result<(), CompileError> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let forward = self.forward.drain(..).rev();
+        self.backward.extend(forward.map(|inst| (inst, srcloc, origin)));
+        Ok(())
+    }
+
+    // ----- What rules and their helpers use -----
+
+    /// Appends an instruction.
+    pub fn emit(&mut self, inst: M::Inst) {
+        self.forward.push(inst);
+    }
+
+    /// A new virtual register.
+    pub fn temp(&mut self, class: RegClass) -> WritableReg {
+        self.classes.push(class);
+        self.aliases.push(None.into());
+        WritableReg::from_reg(Reg::from_vreg(VReg::from_u32(self.classes.len() as u32 - 1)))
+    }
+
+    /// New registers for a value of type `ty`. `None` if the target has none for it.
+    pub fn temps(&mut self, ty: Type) -> Option<ValueRegs> {
+        let mut regs = ValueRegs::none();
+        for &class in self.machine.classes_of(ty)? {
+            regs.regs[usize::from(regs.len)] = self.temp(class).to_reg();
+            regs.len += 1;
+        }
+        Some(regs)
+    }
+
+    /// The registers of `v`, to be read by what is emitted next.
+    pub fn put_in_regs(&mut self, v: Value) -> ValueRegs {
+        let v = self.func.dfg.resolve_aliases(v);
+        if let Some(bits) = self.constant(v)
+            && let Some(regs) = self.machine.gen_constant(self, self.func.dfg.value_type(v), bits)
+        {
+            return regs;
+        }
+        self.wanted[v] = true;
+        self.value_regs[v]
+    }
+
+    /// The registers of an entry block's parameter, to be written.
+    pub fn entry_param_regs(&self, index: usize) -> ValueRegs {
+        let entry = self.func.layout.entry_block();
+        let params = entry.map_or(&[][..], |entry| self.func.dfg.block_params(entry));
+        params.get(index).map_or(ValueRegs::none(), |&v| self.value_regs[v])
+    }
+
+    /// The pure instruction that defines `v` alone, if it is one.
+    pub fn pure_def(&self, v: Value) -> Option<Inst> {
+        match self.func.dfg.value_def(v) {
+            ValueDef::Result(inst, 0)
+                if self.func.dfg.opcode(inst).effects() == windlass_ir::Effects::PURE
+                    && self.func.dfg.inst_results(inst).len() == 1 =>
+            {
+                Some(inst)
+            }
+            _ => None,
+        }
+    }
+
+    /// The instruction that defines `v`, pure or not: for what is known of its result, not for repeating it.
+    pub fn def(&self, v: Value) -> Option<Inst> {
+        match self.func.dfg.value_def(v) {
+            ValueDef::Result(inst, _) => Some(inst),
+            _ => None,
+        }
+    }
+
+    /// The bits of `v` if it is an integer constant, zeros above its type's width.
+    pub fn constant(&self, v: Value) -> Option<u64> {
+        let inst = self.pure_def(v)?;
+        match self.func.dfg.insts[inst] {
+            InstData::UnaryImm { opcode: Opcode::Iconst, imm } => {
+                Some(imm.zero_extended(self.func.dfg.value_type(v).bits().clamp(1, 64)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The constant as a signed number.
+    pub fn signed_constant(&self, v: Value) -> Option<i64> {
+        let bits = self.func.dfg.value_type(v).bits();
+        let shift = 64 - bits.clamp(1, 64);
+        Some((self.constant(v)? << shift) as i64 >> shift)
+    }
+
+    /// The type of `v`.
+    pub fn value_type(&self, v: Value) -> Type {
+        self.func.dfg.value_type(v)
+    }
+
+    /// Notes that the instruction at work cannot be selected, and why. The first note counts.
+    pub fn unsupported(&mut self, what: String) {
+        if self.failure.is_none() {
+            let target = self.machine.name();
+            self.failure = Some(CompileError::Unsupported { target, inst: self.current, what });
+        }
+    }
+
+    /// Notes an error of any kind.
+    pub fn fail(&mut self, error: CompileError) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// Size of a stack slot in bytes.
+    pub fn slot_size(&self, slot: StackSlot) -> u32 {
+        self.func.stack_slots[slot].size
+    }
+
+    /// The address type of the target.
+    pub fn address_type(&self) -> Type {
+        self.machine.address_type()
+    }
+}
+
+/// Follows aliases, and shortens the path for the next one.
+fn resolve(aliases: &mut [PackedOption<VReg>], v: VReg) -> VReg {
+    let mut root = v;
+    while let Some(next) = aliases[root.index()].expand() {
+        root = next;
+    }
+    let mut at = v;
+    while let Some(next) = aliases[at.index()].expand() {
+        aliases[at.index()] = if next == root { next.into() } else { Some(root).into() };
+        at = next;
+    }
+    root
+}
+
+/// A Fisher-Yates shuffle by a xorshift generator: the same for the same seed everywhere.
+fn shuffle(items: &mut [usize], seed: u64) {
+    let mut state = seed | 1;
+    for i in (1..items.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        items.swap(i, (state % (i as u64 + 1)) as usize);
+    }
+}
+
+/// The result of selection.
+pub struct Selected<I> {
+    /// The code.
+    pub vcode: VCode<I>,
+    /// Bytes at the bottom of the frame for arguments of calls.
+    pub outgoing_bytes: u32,
+    /// Does the function call anything?
+    pub makes_calls: bool,
+}
+
+/// Integer types of at most 32 bits.
+pub fn fits_in_32(ty: Type) -> bool {
+    ty.is_int() && ty.bits() <= 32 && ty != types::INVALID
+}

@@ -1,0 +1,220 @@
+//! The order of blocks in machine code, with critical edges split.
+//!
+//! **In:** a function whose branches are valid. **Out:** the reachable blocks, and a block for each critical
+//! edge, in reverse postorder (defs before uses), with loops kept together: among the successors of a block, those
+//! in fewer loops come later. Cost: linear in blocks and edges.
+
+use alloc::vec::Vec;
+use windlass_ir::entity::SecondaryMap;
+use windlass_ir::entity::packed_option::PackedOption;
+use windlass_ir::loops::LoopAnalysis;
+use windlass_ir::{Block, BlockCall, Function, Inst};
+
+/// A block of machine code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoweredBlock {
+    /// A block of the function.
+    Orig(Block),
+    /// A critical edge: what the block's branch with this index passes on.
+    Edge {
+        /// The branching block.
+        from: Block,
+        /// The index of its destination, see [`BlockOrder::dest`].
+        dest: u32,
+    },
+}
+
+/// Where a destination of a branch leads.
+#[derive(Clone, Copy, Debug)]
+struct Dest {
+    /// The position of the destination among the branch's destinations.
+    call: u32,
+    to: Block,
+    /// The edge's own block, if it has one, else the block `to`: an index into `blocks`.
+    lowered: u32,
+}
+
+/// The order of blocks, and where branches lead.
+#[derive(Default)]
+pub struct BlockOrder {
+    /// Blocks in reverse postorder.
+    pub blocks: Vec<LoweredBlock>,
+    index_of: SecondaryMap<Block, PackedOption<Index>>,
+    dests: Vec<Dest>,
+    /// For each block of the function, its first entry in `dests` and their number.
+    spans: SecondaryMap<Block, (u32, u32)>,
+    /// For each `br_table` entry, the index into the block's dests, flattened like `tables`.
+    table_dests: Vec<u32>,
+    tables: SecondaryMap<Block, u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Index(u32);
+windlass_ir::entity::entity_impl!(Index);
+
+/// The destination of `inst` with this index, counted as
+/// [`branch_destinations`](windlass_ir::DataFlowGraph::branch_destinations) does.
+pub fn destination(func: &Function, inst: Inst, index: usize) -> Option<&BlockCall> {
+    match &func.dfg.insts[inst] {
+        windlass_ir::InstData::BranchTable { table, .. } => {
+            let table = &func.dfg.jump_tables[*table];
+            if index == 0 { Some(&table.default) } else { table.table.get(index - 1) }
+        }
+        _ => func.dfg.branch_destinations(inst).nth(index),
+    }
+}
+
+impl BlockOrder {
+    /// Computes the order of `func`'s blocks.
+    pub fn compute(func: &Function, loops: &LoopAnalysis) -> BlockOrder {
+        let mut order = BlockOrder::default();
+        let Some(entry) = func.layout.entry_block() else { return order };
+        order.collect_dests(func, entry);
+        order.number_blocks(entry, loops);
+        order
+    }
+
+    /// Fills `dests`: one entry for each edge; entries of a table that pass nothing and lead to the same block
+    /// share one.
+    fn collect_dests(&mut self, func: &Function, entry: Block) {
+        let mut seen: SecondaryMap<Block, bool> = SecondaryMap::new();
+        let mut in_edges: SecondaryMap<Block, u32> = SecondaryMap::new();
+        let mut shared: SecondaryMap<Block, (u32, u32)> = SecondaryMap::new();
+        let mut work = alloc::vec![entry];
+        seen[entry] = true;
+        while let Some(block) = work.pop() {
+            let start = self.dests.len() as u32;
+            if let Some(inst) = func.layout.last_inst(block) {
+                let is_table = matches!(func.dfg.insts[inst], windlass_ir::InstData::BranchTable { .. });
+                if is_table {
+                    self.tables[block] = self.table_dests.len() as u32;
+                }
+                for (call, dest) in func.dfg.branch_destinations(inst).enumerate() {
+                    let to = dest.block;
+                    let stamp = inst.as_u32() + 1;
+                    if is_table && dest.is_empty() && shared[to].0 == stamp {
+                        self.table_dests.push(shared[to].1);
+                        continue;
+                    }
+                    let index = self.dests.len() as u32 - start;
+                    if is_table {
+                        self.table_dests.push(index);
+                        if dest.is_empty() {
+                            shared[to] = (stamp, index);
+                        }
+                    }
+                    self.dests.push(Dest { call: call as u32, to, lowered: 0 });
+                    in_edges[to] += 1;
+                    if !seen[to] {
+                        seen[to] = true;
+                        work.push(to);
+                    }
+                }
+            }
+            self.spans[block] = (start, self.dests.len() as u32 - start);
+        }
+        // Mark the critical ones: `lowered` is 1 for an edge that needs a block.
+        for block in func.layout.blocks().filter(|&block| seen[block]) {
+            let (start, len) = self.spans[block];
+            if len > 1 {
+                for dest in &mut self.dests[start as usize..(start + len) as usize] {
+                    dest.lowered = u32::from(in_edges[dest.to] > 1);
+                }
+            }
+        }
+    }
+
+    fn number_blocks(&mut self, entry: Block, loops: &LoopAnalysis) {
+        // Depth-first with an explicit stack: block, and how many of its dests are done.
+        let mut postorder: Vec<LoweredBlock> = Vec::new();
+        let mut seen: SecondaryMap<Block, bool> = SecondaryMap::new();
+        let mut sorted: Vec<u32> = Vec::new();
+        let mut stack: Vec<(Block, usize, usize)> = Vec::new();
+        let enter = |block: Block, order: &BlockOrder, sorted: &mut Vec<u32>| {
+            let (start, len) = order.spans[block];
+            let at = sorted.len();
+            // What is visited first comes last in the order: destinations in fewer loops, and of those in equally
+            // many the later ones.
+            sorted.extend((0..len).rev());
+            sorted[at..].sort_by_key(|&i| loops.loop_depth(order.dests[(start + i) as usize].to));
+            (block, at, at)
+        };
+        seen[entry] = true;
+        let first = enter(entry, self, &mut sorted);
+        stack.push(first);
+        while let Some((block, start, at)) = stack.last_mut() {
+            let (block, start) = (*block, *start);
+            if *at == sorted.len() {
+                sorted.truncate(start);
+                stack.pop();
+                postorder.push(LoweredBlock::Orig(block));
+                continue;
+            }
+            let i = sorted[*at];
+            *at += 1;
+            let dest = self.dests[(self.spans[block].0 + i) as usize];
+            if dest.lowered == 1 {
+                // An edge block has one successor: it is finished when that is. Pushing it after the
+                // successor keeps it in front.
+                if !seen[dest.to] {
+                    seen[dest.to] = true;
+                    // Visit the edge again once the successor is done.
+                    *at -= 1;
+                    let next = enter(dest.to, self, &mut sorted);
+                    stack.push(next);
+                    continue;
+                }
+                postorder.push(LoweredBlock::Edge { from: block, dest: i });
+            } else if !seen[dest.to] {
+                seen[dest.to] = true;
+                let next = enter(dest.to, self, &mut sorted);
+                stack.push(next);
+            }
+        }
+        postorder.reverse();
+        for (index, &block) in postorder.iter().enumerate() {
+            match block {
+                LoweredBlock::Orig(block) => self.index_of[block] = Some(Index(index as u32)).into(),
+                LoweredBlock::Edge { from, dest } => {
+                    self.dests[(self.spans[from].0 + dest) as usize].lowered = index as u32 | EDGE;
+                }
+            }
+        }
+        for i in 0..self.dests.len() {
+            let dest = self.dests[i];
+            self.dests[i].lowered = match dest.lowered & EDGE {
+                0 => self.index_of[dest.to].expand().map_or(0, |index| index.0),
+                _ => dest.lowered & !EDGE,
+            };
+        }
+        self.blocks = postorder;
+    }
+
+    /// The index of `block` in the order, if it is reachable.
+    pub fn index_of(&self, block: Block) -> Option<u32> {
+        self.index_of[block].expand().map(|index| index.0)
+    }
+
+    /// Number of distinct destinations of `block`'s branch.
+    pub fn num_dests(&self, block: Block) -> usize {
+        self.spans[block].1 as usize
+    }
+
+    /// Where destination `i` of `block`'s branch leads: the index of the lowered block, the position of the
+    /// destination in the instruction, and whether the lowered block is the edge's own, which passes the
+    /// arguments.
+    pub fn dest(&self, block: Block, i: usize) -> (u32, usize, bool) {
+        let dest = self.dests[self.spans[block].0 as usize + i];
+        let own = matches!(self.blocks[dest.lowered as usize], LoweredBlock::Edge { .. });
+        (dest.lowered, dest.call as usize, own)
+    }
+
+    /// For a `br_table` with `entries` table entries: for the default and then each entry, the index of its
+    /// destination.
+    pub fn table(&self, block: Block, entries: usize) -> &[u32] {
+        let start = self.tables[block] as usize;
+        &self.table_dests[start..start + entries + 1]
+    }
+}
+
+const EDGE: u32 = 1 << 31;
