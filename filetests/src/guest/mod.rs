@@ -16,6 +16,8 @@
 //! Cost: a process a file; a call costs one `write` and about 20 instructions.
 
 mod driver;
+#[cfg(test)]
+mod emulated_tests;
 mod process;
 mod program;
 mod record;
