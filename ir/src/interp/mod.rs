@@ -54,6 +54,8 @@ mod program;
 mod slots;
 
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod tests;
 
 pub use memory::{Memory, OutOfBounds};
