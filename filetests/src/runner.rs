@@ -134,7 +134,12 @@ fn run_text(run: &mut FileRun<'_>, text: &str) {
     if parser_test::is_parser_test(text) {
         return parser_test::run(run, text);
     }
-    let file = match SourceFile::parse(text) {
+    // Older spellings of stack accesses have addresses of the target's type.
+    let first = run.options.targets.first().and_then(|spec| match targets::interpreters(spec) {
+        Some(machines) => machines.first().map(|m| m.address_type),
+        None => targets::build(spec, &[]).ok().map(|target| target.address_type()),
+    });
+    let file = match SourceFile::parse_for(text, first) {
         Ok(file) => file,
         Err(e) => return run.check_at(e.line, e.column, "parse", None, Outcome::failed(e.message)),
     };
