@@ -56,6 +56,7 @@ fn is_directive(line: &str) -> bool {
 
 /// The blocks between two lines of a file.
 pub fn blocks(lines: &[&str], within: Range<usize>) -> Vec<Block> {
+    let within = within.start..within.end.min(lines.len());
     let mut out = Vec::new();
     let mut i = within.start;
     while i < within.end {
@@ -103,7 +104,7 @@ pub fn rewrite(text: &str, regions: &[Range<usize>], edits: &Edits) -> String {
         let Some(outputs) = region.start.checked_sub(1).and_then(|line| edits.get(&line)) else { continue };
         let present = blocks(&lines, region.clone());
         let mut end = region.start;
-        while end < region.end && lines[end].starts_with(';') {
+        while end < region.end.min(lines.len()) && lines[end].starts_with(';') {
             end += 1;
         }
         let mut added = String::new();
@@ -199,8 +200,6 @@ block0:
             .replace("; x\n", "; x\n;; cat\n; c\n")
             .replace("; run: %g() == []\n", "; run: %g() == []\n;; arm\n; mov\n");
         assert_eq!(new, expected);
-        let moved: Edits =
-            edits.into_iter().map(|(line, new)| (if line == 18 { 20 } else { line }, new)).collect();
-        assert_eq!(rewrite(&new, &[6..16, 21..24], &moved), new, "blessing again changes nothing");
+        assert_eq!(rewrite(&new, &[6..15, 19..22], &edits), new, "blessing again changes nothing");
     }
 }
