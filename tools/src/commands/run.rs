@@ -81,20 +81,18 @@ pub fn run_lines(input: &Input, lines: &[&RunLine], place: &Place<'_>) -> Outcom
     let mut failed = 0;
     for (line, result) in lines.iter().zip(&results) {
         if execute::satisfies(result, &line.expect) {
-            match line.expect {
-                Expect::Print => {
-                    let _ = writeln!(out, "{} -> {result}", line.call());
-                }
-                Expect::Traps(_) => {
-                    let _ = writeln!(out, "{} {result}: as expected", line.call());
-                }
-                _ => {
-                    let _ = writeln!(out, "{} -> {result}: as expected", line.call());
-                }
-            }
+            let _ = match line.expect {
+                Expect::Print => writeln!(out, "{} -> {result}", line.call()),
+                _ => writeln!(out, "{}: yes", line.text.trim_start_matches("run:").trim()),
+            };
         } else {
             failed += 1;
-            let _ = writeln!(out, "{} -> {result}: WRONG, expected {}", line.call(), line.expect);
+            let _ = writeln!(
+                out,
+                "{}: NO, it is {result}, expected {}",
+                line.text.trim_start_matches("run:").trim(),
+                line.expect
+            );
         }
     }
     let prints = lines.iter().filter(|l| l.expect == Expect::Print).count();
