@@ -133,6 +133,9 @@ pub struct FileReport {
     pub blessed: usize,
 }
 
+/// Checks in a row with the same failure that are shown; the others are counted.
+const SAME_SHOWN: usize = 3;
+
 /// What all files gave, in the order of their names.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
@@ -183,9 +186,29 @@ impl Summary {
                 let _ = writeln!(out, "{line}");
             }
         }
-        for check in self.checks() {
-            out.push_str(&check.render(color));
+        // Where one cause spoils many checks in a row, three of them say it.
+        let mut last: Option<&Check> = None;
+        let mut same = 0;
+        let more = |same: usize, out: &mut String| {
+            if same > SAME_SHOWN {
+                let _ = writeln!(out, "    and {} more like it", same - SAME_SHOWN);
+            }
+        };
+        for check in self.checks().filter(|check| check.outcome != Outcome::Passed) {
+            let again = last.is_some_and(|last| {
+                last.outcome == check.outcome && last.file == check.file && last.target == check.target
+            });
+            if !again {
+                more(same, &mut out);
+                same = 0;
+            }
+            same += 1;
+            if same <= SAME_SHOWN {
+                out.push_str(&check.render(color));
+            }
+            last = Some(check);
         }
+        more(same, &mut out);
         if self.checks().any(|c| matches!(&c.outcome, Outcome::Failed { texts: Some(_), .. })) {
             out.push_str("to accept what there is: WINDLASS_BLESS=1, or --bless\n");
         }
@@ -215,6 +238,14 @@ mod tests {
     fn check(outcome: Outcome) -> Check {
         let target = Some("armv7hf".into());
         Check { file: "a.clif".into(), line: 3, column: 0, name: "run: %f() == 1".into(), target, outcome }
+    }
+
+    #[test]
+    fn the_same_failure_many_times_is_told_three_times() {
+        let checks = vec![check(Outcome::failed("gone")); 10];
+        let text = Summary { files: vec![FileReport { checks, ..FileReport::default() }] }.render(false);
+        assert_eq!(text.matches("failed a.clif:3").count(), 3, "{text}");
+        assert!(text.contains("    and 7 more like it\n0 passed, 10 failed"), "{text}");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use windlass_filetests::report::Summary;
-use windlass_filetests::{Options, find_files, run_file};
+use windlass_filetests::targets::Setting;
+use windlass_filetests::{Options, find_files, run_file, run_files};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -27,7 +28,41 @@ fn main() -> ExitCode {
             trials.push(Trial::test(format!("{kind}/{name}"), move || run(&file)));
         }
     }
+    for stress in STRESS {
+        let setting = setting(stress);
+        trials.push(Trial::test(format!("stress/{stress}"), move || run_stressed(setting)));
+    }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Settings that change code and never its meaning: every run test holds under each of them.
+const STRESS: &[&str] = &[
+    "stress_spill_all",
+    "stress_max_regs=4",
+    "stress_max_regs=8",
+    "stress_random_regs=1",
+    "stress_random_regs=2026",
+    "stress_branch_range=64",
+    "stress_block_padding=60",
+    "stress_shuffle_blocks=1",
+    "preserve_frame_pointers",
+    "opt_level=none",
+    "opt_level=size",
+];
+
+fn setting(text: &str) -> Setting {
+    match text.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (text.to_owned(), None),
+    }
+}
+
+fn run_stressed(setting: Setting) -> Result<(), Failed> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = find_files(&[here.join("tests/run"), here.join("../examples")]).map_err(|e| e.to_string())?;
+    let options = Options { settings: vec![setting], jobs: 1, ..Options::default() };
+    let summary = run_files(&files, &options, &|_| {});
+    if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }
 }
 
 fn run(file: &Path) -> Result<(), Failed> {
