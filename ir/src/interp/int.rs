@@ -2,6 +2,9 @@
 //!
 //! Contract: narrow operands come in with zeros above their width and results leave the same way. Nothing here
 //! panics or depends on the build's overflow checks.
+//!
+//! The operations are not inlined: tests and inner loop run the same machine code, whatever a compiler makes of
+//! the places that they are called from.
 
 use super::op::{DivOp, IntBin, IntUn, OverflowOp};
 use crate::instdata::AtomicRmwOp;
@@ -21,6 +24,7 @@ pub(super) const fn sext(x: u64, bits: u8) -> i64 {
 }
 
 /// A two-operand operation at `bits` bits.
+#[inline(never)]
 pub(super) fn binary(op: IntBin, bits: u8, x: u64, y: u64) -> u64 {
     let (sx, sy) = (sext(x, bits), sext(y, bits));
     let amount = (y as u32) & (bits as u32 - 1);
@@ -52,6 +56,7 @@ fn rotate_left(x: u64, amount: u32, bits: u8) -> u64 {
 }
 
 /// A division at `bits` bits.
+#[inline(never)]
 pub(super) fn divide(op: DivOp, bits: u8, x: u64, y: u64) -> Result<u64, TrapCode> {
     if y == 0 {
         return Err(TrapCode::INTEGER_DIVISION_BY_ZERO);
@@ -70,6 +75,7 @@ pub(super) fn divide(op: DivOp, bits: u8, x: u64, y: u64) -> Result<u64, TrapCod
 }
 
 /// A one-operand operation at `bits` bits.
+#[inline(never)]
 pub(super) fn unary(op: IntUn, bits: u8, x: u64) -> u64 {
     let above = 64 - bits as u32;
     let result = match op {
@@ -97,6 +103,7 @@ pub(super) fn unary(op: IntUn, bits: u8, x: u64) -> u64 {
 }
 
 /// An operation that also tells overflow, with a carry or borrow of 0 or 1 coming in.
+#[inline(never)]
 pub(super) fn overflowing(op: OverflowOp, bits: u8, x: u64, y: u64, carry: u64) -> (u64, bool) {
     let (ux, uy, uc) = (x as i128, y as i128, carry as i128);
     let (sx, sy) = (sext(x, bits) as i128, sext(y, bits) as i128);
@@ -120,6 +127,7 @@ pub(super) fn overflowing(op: OverflowOp, bits: u8, x: u64, y: u64, carry: u64) 
 }
 
 /// A two-operand operation at 128 bits. Shift amounts count modulo 128.
+#[inline(never)]
 pub(super) fn binary128(op: IntBin, x: u128, y: u128) -> u128 {
     let (sx, sy) = (x as i128, y as i128);
     let amount = y as u32 & 127;
@@ -166,6 +174,7 @@ fn smulhi128(x: u128, y: u128) -> u128 {
 }
 
 /// A division at 128 bits.
+#[inline(never)]
 pub(super) fn divide128(op: DivOp, x: u128, y: u128) -> Result<u128, TrapCode> {
     if y == 0 {
         return Err(TrapCode::INTEGER_DIVISION_BY_ZERO);
@@ -180,6 +189,7 @@ pub(super) fn divide128(op: DivOp, x: u128, y: u128) -> Result<u128, TrapCode> {
 }
 
 /// A one-operand operation at 128 bits.
+#[inline(never)]
 pub(super) fn unary128(op: IntUn, x: u128) -> u128 {
     match op {
         IntUn::Neg => x.wrapping_neg(),
@@ -202,6 +212,7 @@ pub(super) fn unary128(op: IntUn, x: u128) -> u128 {
 }
 
 /// [`overflowing`] at 128 bits.
+#[inline(never)]
 pub(super) fn overflowing128(op: OverflowOp, x: u128, y: u128, carry: u64) -> (u128, bool) {
     let (sx, sy) = (x as i128, y as i128);
     let unsigned = |o1: bool, (b, o2): (u128, bool)| (b, o1 | o2);
@@ -233,6 +244,7 @@ pub(super) fn overflowing128(op: OverflowOp, x: u128, y: u128, carry: u64) -> (u
 }
 
 /// What an atomic operation on `bits` bits (8 to 128) leaves in memory.
+#[inline(never)]
 pub(super) fn atomic(op: AtomicRmwOp, bits: u8, old: u128, x: u128) -> u128 {
     let shift = 128 - bits as u32;
     let signed = |n: u128| ((n << shift) as i128) >> shift;
