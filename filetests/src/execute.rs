@@ -150,7 +150,11 @@ pub(crate) fn run(run: &mut FileRun<'_>, file: &SourceFile, targets: &[TestTarge
     let find = |machine: Machine| interpreted.iter().find(|(m, _)| *m == machine).map(|(_, results)| results);
 
     // Machines that no target stands for. Those of the wrong width are left out if another fits and nobody asked.
-    let asked = !run.options.targets.is_empty() || !file.targets.is_empty();
+    let asked = if run.options.targets.is_empty() {
+        file.targets.iter().any(|line| line.spec != "interp")
+    } else {
+        run.options.targets.iter().any(|spec| spec != "interp")
+    };
     let fits = machines.iter().any(|m| uses.refusal(m.address_type).is_none());
     for &machine in machines {
         if targets.iter().any(|t| targets::machine_of(&*t.target) == machine) {
