@@ -16,6 +16,7 @@ pub mod dfg;
 pub mod domtree;
 pub mod entities;
 pub mod extname;
+pub mod frontend;
 pub mod function;
 pub mod immediates;
 pub mod instdata;
