@@ -8,6 +8,8 @@ use windlass_regalloc::{Allocator, Output};
 pub enum Stage {
     /// The function is verified.
     Verify,
+    /// What the target lacks is expressed in what it has. Skipped where it lacks nothing.
+    Legalize,
     /// Control flow is analysed, blocks are ordered.
     Order,
     /// Machine instructions are selected.
@@ -20,12 +22,14 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 5] = [Stage::Verify, Stage::Order, Stage::Select, Stage::Allocate, Stage::Emit];
+    pub const ALL: [Stage; 6] =
+        [Stage::Verify, Stage::Legalize, Stage::Order, Stage::Select, Stage::Allocate, Stage::Emit];
 
     /// What the stage is called.
     pub const fn name(self) -> &'static str {
         match self {
             Stage::Verify => "verify",
+            Stage::Legalize => "legalize",
             Stage::Order => "order",
             Stage::Select => "select",
             Stage::Allocate => "allocate",

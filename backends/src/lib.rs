@@ -15,6 +15,7 @@ mod elf;
 pub mod error;
 #[cfg(feature = "object")]
 pub mod exe;
+pub mod legalize;
 pub mod link;
 pub mod machinst;
 #[cfg(feature = "object")]

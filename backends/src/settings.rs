@@ -47,6 +47,8 @@ pub struct Stress {
     pub block_padding: u32,
     /// `stress_shuffle_blocks=SEED`: blocks after the entry in random order.
     pub shuffle_blocks: Option<u64>,
+    /// `stress_legalize_core`: only a small core of operations counts as native, all others are expanded.
+    pub legalize_core: bool,
 }
 
 /// Names of Cranelift's settings whose meaning is neutral here: they are accepted and do nothing.
@@ -135,6 +137,7 @@ impl Settings {
             "stress_branch_range" => self.stress.branch_range = Some(parse_number(name, value)?),
             "stress_block_padding" => self.stress.block_padding = parse_number(name, value)?,
             "stress_shuffle_blocks" => self.stress.shuffle_blocks = Some(parse_number(name, value)?),
+            "stress_legalize_core" => self.stress.legalize_core = parse_bool(name, value)?,
             _ => return Ok(NEUTRAL.contains(&name)),
         }
         Ok(true)

@@ -36,6 +36,13 @@ pub trait Target: Send + Sync {
     /// See [`CompileError`]; the function is unchanged.
     fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError>;
 
+    /// Expresses what the target lacks in what it has: the stage of [`compile`](Target::compile) before selection.
+    /// `None` if it lacks nothing.
+    ///
+    /// # Errors
+    /// As [`compile`](Target::compile).
+    fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError>;
+
     /// Prints machine code as it was selected, before registers are allocated, and after.
     ///
     /// # Errors

@@ -137,6 +137,70 @@ pub fn ir_terms() -> String {
     out
 }
 
+/// The ISLE text that legalization rules build instructions with: for each opcode of values and memory, `ir_` and its
+/// name. Opcodes whose type is written after them take it first; then come operands and immediates in the order
+/// of the text. One result is a `Value`, two are a `ValuePair`, none is `Unit`.
+pub fn ir_constructors() -> String {
+    let mut out = String::from(";; Generated from the opcode table.\n\n");
+    for def in TABLE {
+        let Some((_, format, fields)) = FORMATS.iter().find(|(format, ..)| *format == def.format) else {
+            continue;
+        };
+        let effects = def.opcode.effects();
+        if effects.has(windlass_ir::Effects::TERMINATOR) || effects.has(windlass_ir::Effects::CALL) {
+            continue;
+        }
+        let (mut params, mut types, mut build) = (Vec::new(), Vec::new(), String::new());
+        let mut values = 0;
+        let ctrl = match def.ctrl {
+            windlass_ir::Ctrl::None => "(no_type)".to_string(),
+            windlass_ir::Ctrl::Suffix(_) => {
+                params.push("ty".to_string());
+                types.push("Type");
+                "ty".to_string()
+            }
+            windlass_ir::Ctrl::Operand(i, _) => format!("(type_of v{i})"),
+        };
+        for (field, ty) in *fields {
+            let count = match *ty {
+                "Value" => 1,
+                "Value2" => 2,
+                "Value3" => 3,
+                _ => 0,
+            };
+            if count == 0 {
+                params.push(field.to_string());
+                types.push(*ty);
+                let _ = write!(build, " {field}");
+                continue;
+            }
+            let names: Vec<String> = (values..values + count).map(|i| format!("v{i}")).collect();
+            values += count;
+            types.extend(std::iter::repeat_n("Value", count));
+            let _ = match count {
+                1 => write!(build, " {}", names[0]),
+                n => write!(build, " (make_value{n} {})", names.join(" ")),
+            };
+            params.extend(names);
+        }
+        let (result, emit) = match def.results.len() {
+            0 => ("Unit", "emit_none"),
+            1 => ("Value", "emit_one"),
+            _ => ("ValuePair", "emit_two"),
+        };
+        let (name, variant) = (def.name, def.variant);
+        line(&mut out, &format!("(decl ir_{name} ({}) {result})", types.join(" ")));
+        line(
+            &mut out,
+            &format!(
+                "(rule (ir_{name} {}) ({emit} {ctrl} (InstData.{format} (Opcode.{variant}){build})))",
+                params.join(" ")
+            ),
+        );
+    }
+    out
+}
+
 fn line(out: &mut String, text: &str) {
     out.push_str(text);
     out.push('\n');

@@ -28,14 +28,30 @@ const SELECTORS: &[(&str, &[&str])] = &[(
     ],
 )];
 
+/// Rule files of legalization, in order. The terms that match and build instructions come before them.
+const LEGALIZE: &[&str] = &[
+    "legalize/prelude.isle",
+    "legalize/arith.isle",
+    "legalize/bits.isle",
+    "legalize/wide.isle",
+    "legalize/wide_overflow.isle",
+    "legalize/float.isle",
+    "legalize/mem.isle",
+];
+
 /// Directory of this package's rule files.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Types and helpers that every selector shares.
+/// Types and helpers that all rules share.
 pub fn prelude() -> PathBuf {
     root().join("prelude.isle")
+}
+
+/// What every selector shares besides.
+pub fn prelude_lower() -> PathBuf {
+    root().join("prelude_lower.isle")
 }
 
 /// The files of a target's selector after the prelude and the generated
@@ -43,6 +59,11 @@ pub fn prelude() -> PathBuf {
 pub fn files(target: &str) -> Vec<PathBuf> {
     let list = SELECTORS.iter().find(|s| s.0 == target).map_or(&[][..], |s| s.1);
     list.iter().map(|f| root().join(f)).collect()
+}
+
+/// The files of legalization, in order.
+pub fn legalize_files() -> Vec<PathBuf> {
+    LEGALIZE.iter().map(|f| root().join(f)).collect()
 }
 
 /// Compiles rule files to the text of a Rust module without inner attributes,

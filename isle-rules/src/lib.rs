@@ -52,3 +52,7 @@ pub mod generate;
 pub mod ir_terms;
 #[cfg(feature = "build")]
 pub mod isle;
+#[cfg(feature = "build")]
+pub mod native;
+#[cfg(feature = "build")]
+pub mod sexpr;

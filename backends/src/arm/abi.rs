@@ -129,9 +129,11 @@ impl Registers {
         let words = match ty {
             types::I8 | types::I16 | types::I32 | types::F32 => 1,
             types::I64 | types::F64 => 2,
+            // Like a structure of two doublewords.
+            types::I128 => 4,
             _ => return Err(format!("a parameter or result of type {ty}")),
         };
-        let first = if words == 2 { self.core.next_multiple_of(2) } else { self.core };
+        let first = if words > 1 { self.core.next_multiple_of(2) } else { self.core };
         if first + words > 4 {
             return Ok(None);
         }

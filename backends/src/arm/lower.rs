@@ -72,6 +72,7 @@ struct Rules<'a, 'f> {
 mod generated {
     pub use super::super::imm::*;
     pub use super::super::minst::ArmInst;
+    pub use crate::machinst::types::{Class16, Class32, TypeClass};
     pub use crate::machinst::{InstOutput, Label, Reg, ValueRegs, WritableReg};
     pub use windlass_ir::immediates::*;
     pub use windlass_ir::{
@@ -88,27 +89,6 @@ mod generated {
     pub type Value2 = [Value; 2];
     pub type Value3 = [Value; 3];
     pub type BlockCall2 = [BlockCall; 2];
-
-    /// Types by size.
-    #[derive(Clone, Copy, Debug)]
-    pub enum TypeClass {
-        UpTo32 { class: Class32 },
-        Int64,
-        Int128,
-        Float32,
-        Float64,
-        Other,
-    }
-    #[derive(Clone, Copy, Debug)]
-    pub enum Class32 {
-        UpTo16 { class: Class16 },
-        Int32,
-    }
-    #[derive(Clone, Copy, Debug)]
-    pub enum Class16 {
-        Int8,
-        Int16,
-    }
 
     pub const I32: Type = windlass_ir::types::I32;
     pub const EQ: Cond = Cond::Eq;
@@ -131,7 +111,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/arm_lower.rs"));
 }
 
-use generated::{AluOp, Class16, Class32, Op2, RegPair, RtCall, TypeClass};
+use generated::{AluOp, Op2, RegPair, RtCall, TypeClass};
 
 /// The rows of an operation by form of its second operand.
 macro_rules! alu_rows {
@@ -183,17 +163,7 @@ impl generated::Context for Rules<'_, '_> {
     // ----- Types and constants -----
 
     fn type_class(&mut self, ty: Type) -> TypeClass {
-        let narrow = |class| TypeClass::UpTo32 { class: Class32::UpTo16 { class } };
-        match ty {
-            types::I8 => narrow(Class16::Int8),
-            types::I16 => narrow(Class16::Int16),
-            types::I32 => TypeClass::UpTo32 { class: Class32::Int32 },
-            types::I64 => TypeClass::Int64,
-            types::I128 => TypeClass::Int128,
-            types::F32 => TypeClass::Float32,
-            types::F64 => TypeClass::Float64,
-            _ => TypeClass::Other,
-        }
+        TypeClass::of(ty)
     }
     fn int_to_64(&mut self, ty: Type) -> Option<Type> {
         (ty.is_int() && ty.bits() <= 64).then_some(ty)
@@ -305,6 +275,12 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn hi(&mut self, r: ValueRegs) -> Reg {
         r.regs().get(1).copied().unwrap_or(Reg::NONE)
+    }
+    fn part(&mut self, v: Value, n: u32) -> Reg {
+        self.cx.put_in_regs(v).regs().get(n as usize).copied().unwrap_or(Reg::NONE)
+    }
+    fn four(&mut self, a: Reg, b: Reg, c: Reg, d: Reg) -> ValueRegs {
+        ValueRegs::four([a, b, c, d])
     }
     fn one(&mut self, r: Reg) -> ValueRegs {
         ValueRegs::one(r)

@@ -23,6 +23,7 @@ pub mod minst;
 mod pseudo;
 pub mod regs;
 pub mod reloc;
+mod runtime;
 pub mod startup;
 mod target;
 

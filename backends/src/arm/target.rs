@@ -11,6 +11,7 @@ use super::{lower, startup};
 use crate::compiled::CompiledCode;
 use crate::context::Context;
 use crate::error::CompileError;
+use crate::legalize::{self, Native, Runtime};
 use crate::machinst::buffer::IslandInfo;
 use crate::machinst::{
     Buffer, EmitError, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
@@ -21,7 +22,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use target_lexicon::Triple;
-use windlass_ir::{Endianness, Function, Inst, TrapCode, Type, types};
+use windlass_ir::{Endianness, Function, Inst, Opcode, TrapCode, Type, types};
 use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
 
 /// What distinguishes one ARM target from another before any setting.
@@ -93,6 +94,14 @@ impl TargetBuilder for ArmBuilder {
         let variant = self.variant;
         let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
         let reserved = if self.settings.preserve_frame_pointers { 1 << regs::FP.index() } else { 0 };
+        let features = self.features;
+        let has = |name: &str| {
+            Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits))
+        };
+        let mut native = Native::new(generated::NATIVE, has);
+        if self.settings.stress.legalize_core {
+            native.retain(legalize::is_core);
+        }
         let reg_options = RegOptions { reserved, vfp: true, d32: false };
         Ok(Box::new(ArmTarget {
             variant,
@@ -100,7 +109,8 @@ impl TargetBuilder for ArmBuilder {
             regs: regs::reg_file(&reg_options),
             call_clobbers: abi::clobbers(&reg_options),
             settings: self.settings,
-            features: self.features,
+            features,
+            native,
         }))
     }
 }
@@ -113,6 +123,13 @@ pub struct ArmTarget {
     call_clobbers: UnitSet,
     pub(super) settings: Settings,
     features: Features,
+    native: Native,
+}
+
+mod generated {
+    use crate::legalize::NativeRow;
+    use windlass_ir::Opcode;
+    include!(concat!(env!("OUT_DIR"), "/arm_native.rs"));
 }
 
 impl ArmTarget {
@@ -150,6 +167,9 @@ impl Target for ArmTarget {
     }
     fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError> {
         compile::compile(self, func, cx)
+    }
+    fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError> {
+        compile::legalized(self, func, cx)
     }
     fn print_vcode(
         &self,
@@ -194,10 +214,20 @@ impl Machine for ArmTarget {
         Some(match ty {
             types::I8 | types::I16 | types::I32 => &[regs::GPR],
             types::I64 => &[regs::GPR, regs::GPR],
+            types::I128 => &[regs::GPR, regs::GPR, regs::GPR, regs::GPR],
             types::F32 => &[regs::S],
             types::F64 => &[regs::D],
             _ => return None,
         })
+    }
+    fn native(&self) -> &Native {
+        &self.native
+    }
+    fn runtime(&self, opcode: Opcode, result: Type, operand: Type) -> Option<Runtime> {
+        super::runtime::routine(opcode, result, operand)
+    }
+    fn endianness(&self) -> Endianness {
+        Endianness::Little
     }
     fn code_alignment(&self) -> u32 {
         // Pool constants of eight bytes are aligned within the function.

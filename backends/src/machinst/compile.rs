@@ -1,7 +1,7 @@
 //! The pipeline that every target shares.
 //!
 //! ```text
-//! Function --verify--> --order, select--> VCode --allocate--> --check--> --frame, emit--> CompiledCode
+//! Function --verify--> --legalize--> --order, select--> VCode --allocate--> --check--> --frame, emit--> CompiledCode
 //! ```
 
 use super::buffer::{Buffer, Label, Room};
@@ -13,6 +13,7 @@ use super::{MachInst, Machine, Reg};
 use crate::compiled::{CompiledCode, Stats};
 use crate::context::{Context, Stage};
 use crate::error::CompileError;
+use crate::legalize::{self, Facts};
 use crate::target::VCodeStage;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -33,12 +34,47 @@ pub fn compile<M: Machine>(
     func: &Function,
     cx: &mut Context,
 ) -> Result<CompiledCode, CompileError> {
+    let legal = legalized(machine, func, cx)?;
+    let func = legal.as_ref().unwrap_or(func);
     let mut selected = select(machine, func, cx)?;
     allocate(machine, &selected.vcode, cx)?;
     cx.stage_done(Stage::Allocate);
     let code = Emitter::new(machine, func, &mut selected, &cx.allocation)?.run()?;
     cx.stage_done(Stage::Emit);
     Ok(code)
+}
+
+/// Verifies `func` and expresses what `machine` lacks in what it has. `None` if it lacks nothing.
+///
+/// # Errors
+/// See [`CompileError`].
+pub fn legalized<M: Machine>(
+    machine: &M,
+    func: &Function,
+    cx: &mut Context,
+) -> Result<Option<Function>, CompileError> {
+    if !machine.settings().skip_verifier {
+        windlass_ir::verifier::verify_function(func).map_err(CompileError::Verify)?;
+        cx.stage_done(Stage::Verify);
+    }
+    if legalize::is_legal(func, machine.native()) {
+        return Ok(None);
+    }
+    let mut legal = func.clone();
+    let facts = Facts {
+        native: machine.native(),
+        endianness: machine.endianness(),
+        runtime: &|opcode, result, operand| machine.runtime(opcode, result, operand),
+    };
+    legalize::legalize(&mut legal, &facts)?;
+    if cfg!(debug_assertions) {
+        windlass_ir::verifier::verify_function(&legal).map_err(|faults| {
+            let what = faults.first().map_or_else(String::new, ToString::to_string);
+            CompileError::Internal { stage: "legalization", what }
+        })?;
+    }
+    cx.stage_done(Stage::Legalize);
+    Ok(Some(legal))
 }
 
 /// Prints the code of `func` at a stage.
@@ -51,7 +87,8 @@ pub fn print_vcode<M: Machine>(
     stage: VCodeStage,
     cx: &mut Context,
 ) -> Result<String, CompileError> {
-    let mut selected = select(machine, func, cx)?;
+    let legal = legalized(machine, func, cx)?;
+    let mut selected = select(machine, legal.as_ref().unwrap_or(func), cx)?;
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = match stage {
@@ -70,10 +107,6 @@ fn select<M: Machine>(
     func: &Function,
     cx: &mut Context,
 ) -> Result<Selected<M::Inst>, CompileError> {
-    if !machine.settings().skip_verifier {
-        windlass_ir::verifier::verify_function(func).map_err(CompileError::Verify)?;
-        cx.stage_done(Stage::Verify);
-    }
     let cfg = ControlFlowGraph::with_function(func);
     let domtree = DominatorTree::with_function(func, &cfg);
     let loops = LoopAnalysis::with_graph(&cfg, &domtree);

@@ -53,6 +53,11 @@ impl ValueRegs {
         ValueRegs { regs: [lo, hi, Reg::NONE, Reg::NONE], len: 2 }
     }
 
+    /// Four registers.
+    pub const fn four(regs: [Reg; 4]) -> ValueRegs {
+        ValueRegs { regs, len: 4 }
+    }
+
     /// Up to four registers.
     pub fn from_slice(regs: &[Reg]) -> Option<ValueRegs> {
         let mut all = [Reg::NONE; 4];

@@ -14,6 +14,7 @@ pub mod lower;
 pub mod operands;
 pub mod order;
 pub mod reg;
+pub mod types;
 pub mod vcode;
 
 pub use buffer::{Buffer, Label, Room};
@@ -22,9 +23,10 @@ pub use reg::{OperandVisitor, Reg, Writable, WritableReg};
 pub use vcode::VCode;
 
 use crate::error::CompileError;
+use crate::legalize::{Native, Runtime};
 use crate::settings::Settings;
 use core::fmt;
-use windlass_ir::{Function, Inst, TrapCode, Type};
+use windlass_ir::{Endianness, Function, Inst, Opcode, TrapCode, Type};
 use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
 
 /// Why an instruction could not be emitted: always a bug of the target's.
@@ -70,6 +72,15 @@ pub trait Machine: Sized {
     fn classes_of(&self, ty: Type) -> Option<&'static [RegClass]>;
     /// Functions start at multiples of this, in bytes.
     fn code_alignment(&self) -> u32;
+
+    // Legalization.
+
+    /// What the rules do natively.
+    fn native(&self) -> &Native;
+    /// The run-time routine for an opcode that gives a `result` from operands of type `operand`.
+    fn runtime(&self, opcode: Opcode, result: Type, operand: Type) -> Option<Runtime>;
+    /// Byte order of memory.
+    fn endianness(&self) -> Endianness;
 
     // Selection.
 

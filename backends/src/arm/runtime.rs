@@ -1,0 +1,17 @@
+//! The run-time library's routines for what the processor does not do: names and conventions of the Run-time ABI for
+//! the Arm Architecture (IHI 0043), and of compilers' libraries beyond it.
+
+use crate::legalize::Runtime;
+use windlass_ir::{CallConv, ExternalName, Opcode, Type, types};
+
+/// The routine for `opcode` that gives a `result` from operands of type `operand`.
+pub(super) fn routine(opcode: Opcode, result: Type, operand: Type) -> Option<Runtime> {
+    let name = match (opcode, result, operand) {
+        (Opcode::Udiv, types::I128, _) => "__udivti3",
+        (Opcode::Sdiv, types::I128, _) => "__divti3",
+        (Opcode::Urem, types::I128, _) => "__umodti3",
+        (Opcode::Srem, types::I128, _) => "__modti3",
+        _ => return None,
+    };
+    Some(Runtime { name: ExternalName::Symbol(name.into()), call_conv: CallConv::SystemV })
+}
