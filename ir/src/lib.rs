@@ -25,6 +25,7 @@ pub mod layout;
 pub mod loops;
 pub mod memflags;
 pub mod opcode;
+pub mod reference;
 pub mod signature;
 pub mod text;
 pub mod trapcode;

@@ -153,9 +153,9 @@ fn build(
         }
         b.switch_to_block(blocks[i]);
         if i == 0 {
-            for p in 0..PARAMS {
-                let param = b.block_params(blocks[0])[p];
-                b.def_var(vars[p], param);
+            for (i, &var) in vars[..PARAMS].iter().enumerate() {
+                let param = b.block_params(blocks[0])[i];
+                b.def_var(var, param);
             }
         }
         let (statements, end) = &source.blocks[i];
@@ -294,7 +294,7 @@ fn random_misuse_is_an_error() {
                     b.append_block_param(block, I32);
                 }
                 12 => {
-                    let branch = b.func.dfg.insts.keys().last();
+                    let branch = b.func.dfg.insts.keys().next_back();
                     if let Some(branch) = branch {
                         b.change_jump_destination(branch, block, other);
                     }
