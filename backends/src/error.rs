@@ -50,6 +50,14 @@ impl CompileError {
         CompileError::Unsupported { target, inst: Some(inst), what }
     }
 
+    /// The same error about `map` of its instruction.
+    pub fn map_inst(mut self, map: impl Fn(Inst) -> Inst) -> CompileError {
+        if let CompileError::Unsupported { inst: Some(inst), .. } = &mut self {
+            *inst = map(*inst);
+        }
+        self
+    }
+
     /// The instruction that the error is about, if it is about one.
     pub fn inst(&self) -> Option<Inst> {
         match self {

@@ -13,7 +13,8 @@ use crate::error::CompileError;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use smallvec::{SmallVec, smallvec};
-use windlass_ir::entity::EntityRef;
+use windlass_ir::entity::packed_option::PackedOption;
+use windlass_ir::entity::{EntityRef, SecondaryMap};
 use windlass_ir::{
     AbiParam, CallConv, DataFlowGraph, Endianness, ExtFuncData, ExternalName, Function, Inst, InstData,
     Opcode, Signature, Type, Value, ValueDef, opcode, types,
@@ -130,11 +131,15 @@ fn is_native(dfg: &DataFlowGraph, inst: Inst, native: &Native) -> bool {
 /// More instructions than an expansion ever needs: beyond it a rule leads back to itself.
 const MAX_EXPANSION: u32 = 100_000;
 
-/// Legalizes `func`.
+/// For an instruction that legalization made, the instruction of the original function that it is part of.
+pub type Origins = SecondaryMap<Inst, PackedOption<Inst>>;
+
+/// Legalizes `func`; says where its new instructions come from.
 ///
 /// # Errors
 /// A rule that does not end, which is a bug.
-pub fn legalize(func: &mut Function, facts: &Facts<'_>) -> Result<(), CompileError> {
+pub fn legalize(func: &mut Function, facts: &Facts<'_>) -> Result<Origins, CompileError> {
+    let mut origins = Origins::new();
     let blocks: Vec<_> = func.layout.blocks().collect();
     for block in blocks {
         let mut next = func.layout.first_inst(block);
@@ -149,7 +154,8 @@ pub fn legalize(func: &mut Function, facts: &Facts<'_>) -> Result<(), CompileErr
             if is_native(&func.dfg, inst, facts.native) {
                 continue;
             }
-            let mut rules = Rules { func, facts, at: inst, first: None };
+            let origin = origins[inst].expand().unwrap_or(inst);
+            let mut rules = Rules { func, facts, at: inst, first: None, origins: &mut origins, origin };
             let Some(values) = generated::constructor_legalize(&mut rules, inst) else { continue };
             let first = rules.first;
             replace(func, inst, &values)?;
@@ -163,7 +169,7 @@ pub fn legalize(func: &mut Function, facts: &Facts<'_>) -> Result<(), CompileErr
         }
     }
     func.dfg.resolve_all_aliases();
-    Ok(())
+    Ok(origins)
 }
 
 /// Removes `inst`, whose results `values` stand for from now on.
@@ -193,6 +199,9 @@ struct Rules<'a> {
     at: Inst,
     /// The first new one.
     first: Option<Inst>,
+    origins: &'a mut Origins,
+    /// What all of them are part of.
+    origin: Inst,
 }
 
 #[allow(
@@ -240,6 +249,7 @@ impl Rules<'_> {
         self.func.dfg.make_inst_results(inst, ctrl);
         self.func.layout.insert_inst_before(inst, self.at);
         self.func.srclocs[inst] = self.func.srclocs[self.at];
+        self.origins[inst] = self.origin.into();
         self.first.get_or_insert(inst);
         inst
     }

@@ -1,5 +1,6 @@
 //! Commands that look at functions one by one: their faults, or text that is compared.
 
+use crate::execute;
 use crate::filecheck::Checker;
 use crate::golden;
 use crate::listing;
@@ -35,6 +36,8 @@ pub enum Output {
     PrintCfg,
     /// `test domtree`: immediate dominators and loops.
     Domtree,
+    /// `test legalize`: the function in what the target has; interpreted, it does what its run lines say.
+    Legalize,
     /// `test select`: machine instructions before register allocation.
     Select,
     /// `test regalloc`: machine instructions after it.
@@ -52,18 +55,19 @@ pub enum Precision {
     Precise,
 }
 
-const OUTPUTS: [(&str, Output); 6] = [
+const OUTPUTS: [(&str, Output); 7] = [
     ("cat", Output::Cat),
     ("print-cfg", Output::PrintCfg),
     ("domtree", Output::Domtree),
+    ("legalize", Output::Legalize),
     ("select", Output::Select),
     ("regalloc", Output::Regalloc),
     ("compile", Output::Compile),
 ];
 
 /// Commands that other suites know and that do not exist here.
-const ABSENT: [&str; 9] =
-    ["alias-analysis", "binemit", "inline", "legalize", "licm", "object", "optimize", "safepoint", "unwind"];
+const ABSENT: [&str; 8] =
+    ["alias-analysis", "binemit", "inline", "licm", "object", "optimize", "safepoint", "unwind"];
 
 impl Command {
     /// Reads a header's line.
@@ -97,7 +101,7 @@ impl Output {
     }
 
     fn needs_target(self) -> bool {
-        matches!(self, Output::Select | Output::Regalloc | Output::Compile)
+        matches!(self, Output::Legalize | Output::Select | Output::Regalloc | Output::Compile)
     }
 }
 
@@ -129,6 +133,9 @@ pub(crate) fn run(run: &mut FileRun<'_>, file: &SourceFile, command: Command, ta
             }
             for target in targets {
                 machine_output(run, file, output, precision, target);
+                if output == Output::Legalize {
+                    execute::run_legalized(run, file, target);
+                }
             }
         }
         Command::Output(output, precision) => {
@@ -225,6 +232,10 @@ fn machine_output(
             continue;
         }
         let text = match output {
+            Output::Legalize => target.legalize(&func.function, &mut cx).map(|legal| match legal {
+                Some(legal) => legal.to_string(),
+                None => func.function.to_string(),
+            }),
             Output::Select => target.print_vcode(&func.function, VCodeStage::Selected, &mut cx),
             Output::Regalloc => target.print_vcode(&func.function, VCodeStage::Allocated, &mut cx),
             _ => target.compile(&func.function, &mut cx).map(|code| listing::plain(target, &code)),

@@ -199,6 +199,29 @@ pub(crate) fn run(run: &mut FileRun<'_>, file: &SourceFile, targets: &[TestTarge
     }
 }
 
+/// Interprets the file's functions as the target legalizes them: the run lines hold as they did before.
+pub(crate) fn run_legalized(run: &mut FileRun<'_>, file: &SourceFile, on: &TestTarget) {
+    let lines: Vec<&RunLine> = file.functions.iter().flat_map(|f| &f.runs).collect();
+    let name = format!("{}, legalized", on.spec);
+    let mut cx = Context::new();
+    let mut functions = Vec::new();
+    for func in &file.functions {
+        match on.target.legalize(&func.function, &mut cx) {
+            Ok(legal) => functions.push(legal.unwrap_or_else(|| func.function.clone())),
+            Err(e) => return fail_all(run, &lines, &name, &e.to_string()),
+        }
+    }
+    let calls: Vec<_> = lines.iter().map(|line| (&line.function, line.args.as_slice())).collect();
+    match interpret(&functions, targets::machine_of(&*on.target), &calls, run.options.fuel) {
+        Ok(results) => {
+            for (line, result) in lines.iter().zip(&results) {
+                check_line(run, line, &name, &[("interpreter", result)]);
+            }
+        }
+        Err(e) => fail_all(run, &lines, &name, &e),
+    }
+}
+
 /// Compiles the file's functions and makes all calls under the target's emulator.
 fn emulate(
     run: &mut FileRun<'_>,

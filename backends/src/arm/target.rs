@@ -169,7 +169,7 @@ impl Target for ArmTarget {
         compile::compile(self, func, cx)
     }
     fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError> {
-        compile::legalized(self, func, cx)
+        Ok(compile::legalized(self, func, cx)?.map(|(legal, _)| legal))
     }
     fn print_vcode(
         &self,

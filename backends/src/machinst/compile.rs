@@ -13,12 +13,12 @@ use super::{MachInst, Machine, Reg};
 use crate::compiled::{CompiledCode, Stats};
 use crate::context::{Context, Stage};
 use crate::error::CompileError;
-use crate::legalize::{self, Facts};
+use crate::legalize::{self, Facts, Origins};
 use crate::target::VCodeStage;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use windlass_ir::Function;
+use windlass_ir::{Function, Inst};
 use windlass_ir::cfg::ControlFlowGraph;
 use windlass_ir::domtree::DominatorTree;
 use windlass_ir::entity::EntityRef;
@@ -34,8 +34,24 @@ pub fn compile<M: Machine>(
     func: &Function,
     cx: &mut Context,
 ) -> Result<CompiledCode, CompileError> {
-    let legal = legalized(machine, func, cx)?;
-    let func = legal.as_ref().unwrap_or(func);
+    match legalized(machine, func, cx)? {
+        None => compile_legal(machine, func, cx),
+        Some((legal, origins)) => {
+            let origin = |inst: Inst| origins[inst].expand().unwrap_or(inst);
+            let mut code = compile_legal(machine, &legal, cx).map_err(|e| e.map_inst(origin))?;
+            for range in &mut code.inst_ranges {
+                range.inst = origin(range.inst);
+            }
+            Ok(code)
+        }
+    }
+}
+
+fn compile_legal<M: Machine>(
+    machine: &M,
+    func: &Function,
+    cx: &mut Context,
+) -> Result<CompiledCode, CompileError> {
     let mut selected = select(machine, func, cx)?;
     allocate(machine, &selected.vcode, cx)?;
     cx.stage_done(Stage::Allocate);
@@ -52,7 +68,7 @@ pub fn legalized<M: Machine>(
     machine: &M,
     func: &Function,
     cx: &mut Context,
-) -> Result<Option<Function>, CompileError> {
+) -> Result<Option<(Function, Origins)>, CompileError> {
     if !machine.settings().skip_verifier {
         windlass_ir::verifier::verify_function(func).map_err(CompileError::Verify)?;
         cx.stage_done(Stage::Verify);
@@ -66,7 +82,7 @@ pub fn legalized<M: Machine>(
         endianness: machine.endianness(),
         runtime: &|opcode, result, operand| machine.runtime(opcode, result, operand),
     };
-    legalize::legalize(&mut legal, &facts)?;
+    let origins = legalize::legalize(&mut legal, &facts)?;
     if cfg!(debug_assertions) {
         windlass_ir::verifier::verify_function(&legal).map_err(|faults| {
             let what = faults.first().map_or_else(String::new, ToString::to_string);
@@ -74,7 +90,7 @@ pub fn legalized<M: Machine>(
         })?;
     }
     cx.stage_done(Stage::Legalize);
-    Ok(Some(legal))
+    Ok(Some((legal, origins)))
 }
 
 /// Prints the code of `func` at a stage.
@@ -88,7 +104,7 @@ pub fn print_vcode<M: Machine>(
     cx: &mut Context,
 ) -> Result<String, CompileError> {
     let legal = legalized(machine, func, cx)?;
-    let mut selected = select(machine, legal.as_ref().unwrap_or(func), cx)?;
+    let mut selected = select(machine, legal.as_ref().map_or(func, |(legal, _)| legal), cx)?;
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = match stage {
