@@ -22,6 +22,7 @@ const SELECTORS: &[(&str, &[&str])] = &[(
         "arm/shift.isle",
         "arm/cmp.isle",
         "arm/convert.isle",
+        "arm/float.isle",
         "arm/mem.isle",
         "arm/branch.isle",
         "arm/call.isle",

@@ -30,6 +30,7 @@ const TYPE_TERMS: &[(&str, &[Type])] = &[
     ("i128_type", &[I128]),
     ("f32_type", &[F32]),
     ("f64_type", &[F64]),
+    ("scalar_float", &[F32, F64]),
 ];
 
 /// Every type, and none.

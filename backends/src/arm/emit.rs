@@ -5,7 +5,7 @@
 
 use super::frame::Frame;
 use super::imm::*;
-use super::minst::Inst;
+use super::minst::{Features, Inst};
 use super::pseudo::{CallInfo, CallTarget, FrameArea, MInst, TableInfo};
 use super::regs;
 use super::reloc;
@@ -69,6 +69,20 @@ static LITERAL: FixupKind = FixupKind {
         let word = word_at(code, place) & 0xff7f_f000;
         let up = if distance >= 0 { 1 << 23 } else { 0 };
         set_word(code, place, word | up | distance.unsigned_abs());
+    },
+    veneer: None,
+};
+
+/// VLDR (literal): 8 bits of distance in words and a sign.
+static VFP_LITERAL: FixupKind = FixupKind {
+    name: "vldr literal",
+    max_forward: 1020 + PC_AHEAD,
+    max_backward: 1020 - PC_AHEAD,
+    patch: |code, place, target| {
+        let distance = target.wrapping_sub(place + PC_AHEAD) as i32;
+        let word = word_at(code, place) & 0xff7f_ff00;
+        let up = if distance >= 0 { 1 << 23 } else { 0 };
+        set_word(code, place, word | up | distance.unsigned_abs() >> 2);
     },
     veneer: None,
 };
@@ -165,6 +179,8 @@ impl Emit<'_> {
             }
             MInst::Move { rd, rm } => self.copy(*rd, *rm),
             MInst::Const { rd, value } => self.constant(*rd, *value),
+            MInst::Float32 { rd, bits } => self.float32(*rd, *bits),
+            MInst::Float64 { rd, bits } => self.float64(*rd, *bits),
             MInst::Symbol { rd, symbol } => self.symbol(*rd, &symbol.0, symbol.1),
             MInst::FrameAddr { rd, area, offset } => self.frame_addr(*rd, *area, *offset),
             MInst::FrameLoad { rd, area, offset } => {
@@ -232,6 +248,34 @@ impl Emit<'_> {
         let place = self.buf.offset();
         self.real(&Inst::LdrLit { rt: rd, off: Offset12::ZERO })?;
         self.buf.fixup(place, label, &LITERAL);
+        Ok(())
+    }
+
+    /// `vmov.f32 sd, #imm` or `vldr sd, [pc, #pool]`
+    fn float32(&mut self, vd: WritableReg, bits: u32) -> Result {
+        if let Some(imm) = VfpImm::from_f32_bits(bits)
+            && self.target.features().contains(Features::VFP3)
+        {
+            return self.real(&Inst::VmovImmF32 { vd, imm });
+        }
+        let label = self.buf.pool_constant(PoolEntry::Bytes { bits: bits.into(), size: 4 });
+        let place = self.buf.offset();
+        self.real(&Inst::VldrLitF32 { vd, off: VfpOffset::ZERO })?;
+        self.buf.fixup(place, label, &VFP_LITERAL);
+        Ok(())
+    }
+
+    /// `vmov.f64 dd, #imm` or `vldr dd, [pc, #pool]`
+    fn float64(&mut self, vd: WritableReg, bits: u64) -> Result {
+        if let Some(imm) = VfpImm::from_f64_bits(bits)
+            && self.target.features().contains(Features::VFP3)
+        {
+            return self.real(&Inst::VmovImmF64 { vd, imm });
+        }
+        let label = self.buf.pool_constant(PoolEntry::Bytes { bits, size: 8 });
+        let place = self.buf.offset();
+        self.real(&Inst::VldrLitF64 { vd, off: VfpOffset::ZERO })?;
+        self.buf.fixup(place, label, &VFP_LITERAL);
         Ok(())
     }
 

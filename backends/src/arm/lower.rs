@@ -13,8 +13,8 @@ use alloc::boxed::Box;
 use alloc::format;
 use smallvec::smallvec;
 use windlass_ir::{
-    Endianness, FuncRef, GlobalValue, GlobalValueData, Inst, InstData, IntCC, MemFlags, Offset32, Opcode,
-    SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
+    Endianness, FloatCC, FuncRef, GlobalValue, GlobalValueData, Inst, InstData, IntCC, MemFlags, Offset32,
+    Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
 };
 
 /// Selection of a function for ARM.
@@ -100,6 +100,7 @@ mod generated {
     pub const MI: Cond = Cond::Mi;
     pub const LT: Cond = Cond::Lt;
     pub const GE: Cond = Cond::Ge;
+    pub const GT: Cond = Cond::Gt;
     pub const LSL: ShiftKind = ShiftKind::Lsl;
     pub const LSR: ShiftKind = ShiftKind::Lsr;
     pub const ASR: ShiftKind = ShiftKind::Asr;
@@ -436,6 +437,49 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn breakpoint(&mut self) -> TrapCode16 {
         TrapCode16::ZERO
+    }
+
+    // ----- Floating point -----
+
+    fn float32(&mut self, k: generated::Ieee32) -> Reg {
+        let rd = self.cx.temp(regs::S);
+        self.cx.emit(MInst::Float32 { rd, bits: k.bits() });
+        rd.to_reg()
+    }
+    fn float64(&mut self, k: generated::Ieee64) -> Reg {
+        let rd = self.cx.temp(regs::D);
+        self.cx.emit(MInst::Float64 { rd, bits: k.bits() });
+        rd.to_reg()
+    }
+    fn has_vfp4(&mut self) -> Option<()> {
+        self.cx.machine.features().contains(Features::VFP4).then_some(())
+    }
+    fn scalar_float(&mut self, ty: Type) -> Option<Type> {
+        matches!(ty, types::F32 | types::F64).then_some(ty)
+    }
+    fn single_cond(&mut self, cc: &FloatCC) -> Option<Cond> {
+        // After an unordered comparison N = 0, Z = 0, C = 1, V = 1 (A2.7.1).
+        Some(match cc {
+            FloatCC::Equal => Cond::Eq,
+            FloatCC::NotEqual => Cond::Ne,
+            FloatCC::LessThan => Cond::Mi,
+            FloatCC::LessThanOrEqual => Cond::Ls,
+            FloatCC::GreaterThan => Cond::Gt,
+            FloatCC::GreaterThanOrEqual => Cond::Ge,
+            FloatCC::Ordered => Cond::Vc,
+            FloatCC::Unordered => Cond::Vs,
+            FloatCC::UnorderedOrLessThan => Cond::Lt,
+            FloatCC::UnorderedOrLessThanOrEqual => Cond::Le,
+            FloatCC::UnorderedOrGreaterThan => Cond::Hi,
+            FloatCC::UnorderedOrGreaterThanOrEqual => Cond::Pl,
+            FloatCC::OrderedNotEqual | FloatCC::UnorderedOrEqual => return None,
+        })
+    }
+    fn aligned(&mut self, flags: MemFlags) -> Option<MemFlags> {
+        if flags.aligned() { self.native(flags) } else { None }
+    }
+    fn vfp_offset(&mut self, off: Offset32) -> Option<VfpOffset> {
+        VfpOffset::new(off.0)
     }
 
     // ----- Division -----

@@ -83,6 +83,20 @@ pub enum MInst {
         /// The constant.
         value: u32,
     },
+    /// A single-precision constant.
+    Float32 {
+        /// Written.
+        rd: WritableReg,
+        /// Its bits.
+        bits: u32,
+    },
+    /// A double-precision constant.
+    Float64 {
+        /// Written.
+        rd: WritableReg,
+        /// Its bits.
+        bits: u64,
+    },
     /// The address of a symbol.
     Symbol {
         /// Written.
@@ -207,6 +221,8 @@ impl MachInst for MInst {
                 v.reg_def(rd);
             }
             MInst::Const { rd, .. }
+            | MInst::Float32 { rd, .. }
+            | MInst::Float64 { rd, .. }
             | MInst::Symbol { rd, .. }
             | MInst::FrameAddr { rd, .. }
             | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
@@ -247,7 +263,14 @@ impl MachInst for MInst {
     }
 
     fn is_remat(&self) -> bool {
-        matches!(self, MInst::Const { .. } | MInst::Symbol { .. } | MInst::FrameAddr { .. })
+        matches!(
+            self,
+            MInst::Const { .. }
+                | MInst::Float32 { .. }
+                | MInst::Float64 { .. }
+                | MInst::Symbol { .. }
+                | MInst::FrameAddr { .. }
+        )
     }
 
     fn map_labels(&mut self, map: &mut dyn FnMut(Label) -> Label) {
@@ -276,6 +299,8 @@ impl MachInst for MInst {
             MInst::Access { inst, code } => write!(out, "{inst} ; {code}"),
             MInst::Move { rd, rm } => write!(out, "mov {}, {}", name(rd.to_reg()), name(*rm)),
             MInst::Const { rd, value } => write!(out, "const {}, {value:#x}", name(rd.to_reg())),
+            MInst::Float32 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
+            MInst::Float64 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
             MInst::Symbol { rd, symbol } => {
                 write!(out, "symbol {}, {}{:+}", name(rd.to_reg()), symbol.0, symbol.1)
             }

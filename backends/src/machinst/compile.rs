@@ -18,11 +18,11 @@ use crate::target::VCodeStage;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use windlass_ir::{Function, Inst};
 use windlass_ir::cfg::ControlFlowGraph;
 use windlass_ir::domtree::DominatorTree;
 use windlass_ir::entity::EntityRef;
 use windlass_ir::loops::LoopAnalysis;
+use windlass_ir::{Function, Inst};
 use windlass_regalloc::{self as ra, Edit, Output, ProgPoint, Side};
 
 /// Compiles `func` for `machine`.
