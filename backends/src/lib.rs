@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod arm;
+pub mod builtins;
 pub mod compiled;
 pub mod context;
 #[cfg(feature = "object")]

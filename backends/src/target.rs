@@ -1,5 +1,6 @@
 //! What a target is to the rest of Windlass, and the registry of those built in.
 
+use crate::builtins::RuntimeNames;
 use crate::compiled::CompiledCode;
 use crate::context::Context;
 use crate::error::CompileError;
@@ -66,6 +67,11 @@ pub trait Target: Send + Sync {
 
     /// The pieces of code that a program without a C library needs.
     fn startup(&self) -> Startup;
+
+    /// The names that the target's run-time ABI has for routines of the [run-time library](crate::builtins).
+    fn runtime_names(&self) -> RuntimeNames {
+        &[]
+    }
 }
 
 /// A stage of machine code to look at.

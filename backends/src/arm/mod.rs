@@ -9,6 +9,7 @@
 //! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
 //! | `pseudo.rs`, `emit.rs` | pseudo-instructions, and the words that instructions become |
 //! | `reloc.rs`, `elf.rs`, `attributes.rs`, `startup.rs` | objects and executables |
+//! | `runtime.rs` | names of the run-time ABI |
 
 mod abi;
 pub mod attributes;

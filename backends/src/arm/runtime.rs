@@ -1,8 +1,22 @@
 //! The run-time library's routines for what the processor does not do: names and conventions of the Run-time ABI for
 //! the Arm Architecture (IHI 0043), and of compilers' libraries beyond it.
+//!
+//! The ABI's functions with one result are those with two: whoever wants the quotient alone ignores the rest.
 
+use crate::builtins::RuntimeNames;
 use crate::legalize::Runtime;
 use windlass_ir::{CallConv, ExternalName, Opcode, Type, types};
+
+/// The ABI's name, the library's own.
+pub(super) static NAMES: RuntimeNames = &[
+    // Integer division, section 4.3.1.
+    ("__aeabi_uidivmod", "__windlass_udivmod32"),
+    ("__aeabi_uidiv", "__windlass_udivmod32"),
+    ("__aeabi_idivmod", "__windlass_sdivmod32"),
+    ("__aeabi_idiv", "__windlass_sdivmod32"),
+    ("__aeabi_uldivmod", "__windlass_udivmod64"),
+    ("__aeabi_ldivmod", "__windlass_sdivmod64"),
+];
 
 /// The routine for `opcode` that gives a `result` from operands of type `operand`.
 pub(super) fn routine(opcode: Opcode, result: Type, operand: Type) -> Option<Runtime> {

@@ -8,6 +8,7 @@ use super::minst::{Features, Inst as RealInst, level};
 use super::pseudo::MInst;
 use super::regs::{self, RegOptions};
 use super::{lower, startup};
+use crate::builtins::RuntimeNames;
 use crate::compiled::CompiledCode;
 use crate::context::Context;
 use crate::error::CompileError;
@@ -191,6 +192,9 @@ impl Target for ArmTarget {
     }
     fn startup(&self) -> Startup {
         startup::startup(true)
+    }
+    fn runtime_names(&self) -> RuntimeNames {
+        super::runtime::NAMES
     }
 }
 

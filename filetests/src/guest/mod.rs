@@ -33,6 +33,7 @@ use record::{CallResult, RecordReader};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use windlass::builtins::link_missing;
 use windlass::exe::write_executable;
 use windlass::link::{Image, LinkErrors, LinkOptions, Module};
 use windlass::{CompileError, Context, ElfError, Target};
@@ -148,7 +149,9 @@ impl fmt::Display for GuestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             GuestError::BadCall(what) => f.write_str(what),
-            GuestError::Compile { function, error } => write!(f, "{function}, which runs the calls: {error}"),
+            GuestError::Compile { function, error } => {
+                write!(f, "{function}, which is needed to run the calls: {error}")
+            }
             GuestError::Link(errors) => errors.fmt(f),
             GuestError::Elf(error) => error.fmt(f),
             GuestError::MissingEmulator { program, package } => {
@@ -201,11 +204,13 @@ fn add_compiled(
     Ok(())
 }
 
-/// Adds the target's own functions.
-fn add_startup(module: &mut Module, target: &dyn Target) {
+/// Adds the target's own functions, and those of the run-time library that anything refers to.
+fn add_libraries(module: &mut Module, target: &dyn Target, cx: &mut Context) -> Result<(), GuestError> {
     for (name, code) in target.startup().functions {
         module.add_function(ExternalName::Symbol(name), code);
     }
+    link_missing(module, target, cx)
+        .map_err(|error| GuestError::Compile { function: error.name.to_string(), error: error.error })
 }
 
 fn link_executable(module: &Module, target: &dyn Target) -> Result<(Image, Vec<u8>), GuestError> {
@@ -256,7 +261,7 @@ pub fn run_calls(
     if !runnable.is_empty() {
         table.add_to(&mut module);
         add_compiled(&mut module, target, cx, &driver::main_text(target))?;
-        add_startup(&mut module, target);
+        add_libraries(&mut module, target, cx)?;
     }
     let mut next = 0;
     while next < runnable.len() {

@@ -1,7 +1,7 @@
 //! Whole programs: an executable whose `main` is a function of the module.
 
 use super::process::{emulator, spawn, temporary_program};
-use super::{GuestError, GuestOptions, add_compiled, add_startup, link_executable};
+use super::{GuestError, GuestOptions, add_compiled, add_libraries, link_executable};
 use std::ffi::OsString;
 use std::process::ExitStatus;
 use windlass::link::Module;
@@ -29,7 +29,7 @@ pub fn program_executable(
     })?;
     let mut module = module.clone();
     add_compiled(&mut module, target, cx, &text)?;
-    add_startup(&mut module, target);
+    add_libraries(&mut module, target, cx)?;
     Ok(link_executable(&module, target)?.1)
 }
 

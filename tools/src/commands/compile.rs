@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Instant;
+use windlass::builtins::link_missing;
 use windlass::exe::write_file_atomically;
 use windlass::ir::ExternalName;
 use windlass::link::{LinkOptions, Module, SegmentKind};
@@ -102,7 +103,7 @@ pub fn run(args: &Args) -> Outcome {
             let bytes = match kind {
                 "obj" => object(&input, target, codes)?,
                 "exe" => executable(&input, target, codes, &mut cx)?,
-                "bin" => raw(&input, target, codes)?,
+                "bin" => raw(&input, target, codes, &mut cx)?,
                 _ => asm(&input, target, &codes, args.side_by_side).into_bytes(),
             };
             table.add_time("output", start.elapsed());
@@ -198,12 +199,18 @@ fn executable(
         .map_err(|e| Failure::Input(format!("{}: {e}", input.path)))
 }
 
-/// The code of all functions as it stands in memory, linked at the target's base address.
-fn raw(input: &Input, target: &dyn Target, codes: Vec<CompiledCode>) -> Result<Vec<u8>, Failure> {
+/// The code of all functions, and of the run-time library that they need, as it stands in memory, linked at the target's base address.
+fn raw(
+    input: &Input,
+    target: &dyn Target,
+    codes: Vec<CompiledCode>,
+    cx: &mut Context,
+) -> Result<Vec<u8>, Failure> {
     input.check_defined()?;
-    let image = module(input, codes)
-        .link(&LinkOptions::of_elf(target.elf()))
-        .map_err(|e| Failure::Input(format!("{}: {e}", input.path)))?;
+    let fail = |e: &dyn std::fmt::Display| Failure::Input(format!("{}: {e}", input.path));
+    let mut module = module(input, codes);
+    link_missing(&mut module, target, cx).map_err(|e| fail(&e))?;
+    let image = module.link(&LinkOptions::of_elf(target.elf())).map_err(|e| fail(&e))?;
     let code = image.segments().iter().find(|segment| segment.kind == SegmentKind::Code);
     Ok(code.map(|segment| segment.bytes.clone()).unwrap_or_default())
 }

@@ -1,0 +1,212 @@
+//! The run-time library, written in the IR itself.
+//!
+//! In: a [`Module`] that refers to routines which compiled code calls for what the machine lacks (division,
+//! floating-point arithmetic, moving memory). Out: the same module with those of the routines that nobody defines.
+//! A program links against the platform's library where there is one, and against this one where there is none: on a
+//! bare device, in this process, in tests.
+//!
+//! The texts are `builtins/*.clif`. Their functions keep to what every target selects from the first day: integers of
+//! up to 64 bits without division; floating-point numbers are integers there, bit by bit. `iaddr` stands
+//! for the target's type of addresses. They have names of their own, `%__windlass_...`, or those of C;
+//! [`Target::runtime_names`](crate::Target::runtime_names) says under which names the target's ABI knows them.
+//!
+//! Cost: one pass over the module's relocations; only the files that hold a wanted routine are parsed.
+
+use crate::compiled::CompiledCode;
+use crate::context::Context;
+use crate::error::CompileError;
+use crate::link::{DataContents, Module, libcall_symbol};
+use crate::reloc::Reloc;
+use crate::target::Target;
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use hashbrown::HashSet;
+use windlass_ir::text::parse_functions;
+use windlass_ir::{ExternalName, Function, LibCall, types};
+
+/// A file of routines.
+struct Source {
+    text: &'static str,
+    /// The names of its functions, in order.
+    functions: &'static [&'static str],
+}
+
+static SOURCES: &[Source] = &[Source {
+    text: include_str!("builtins/divide.clif"),
+    functions: &[
+        "__windlass_udivmod32",
+        "__windlass_sdivmod32",
+        "__windlass_udivmod64",
+        "__windlass_sdivmod64",
+    ],
+}];
+
+/// Names under which a target's run-time ABI knows routines of the library: the ABI's name, the library's own. A
+/// routine may have several; the first is the one that others of the library call.
+pub type RuntimeNames = &'static [(&'static str, &'static str)];
+
+/// A routine could not be added.
+#[derive(Clone, Debug)]
+pub struct BuiltinError {
+    /// The routine.
+    pub name: ExternalName,
+    /// Why.
+    pub error: CompileError,
+}
+
+impl fmt::Display for BuiltinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the run-time library: {}", self.name, self.error)
+    }
+}
+
+impl core::error::Error for BuiltinError {}
+
+/// The files, parsed for a target as they are needed.
+struct Library<'t> {
+    target: &'t dyn Target,
+    parsed: Vec<Option<Vec<Function>>>,
+}
+
+impl<'t> Library<'t> {
+    fn new(target: &'t dyn Target) -> Library<'t> {
+        Library { target, parsed: SOURCES.iter().map(|_| None).collect() }
+    }
+
+    /// The routine that goes by `symbol` on this target: its file, and its place there.
+    fn find(&self, symbol: &str) -> Option<(usize, usize)> {
+        let names = self.target.runtime_names();
+        let own = names.iter().find(|(name, _)| *name == symbol).map_or(symbol, |&(_, own)| own);
+        SOURCES.iter().enumerate().find_map(|(file, source)| {
+            let place = source.functions.iter().position(|name| *name == own)?;
+            Some((file, place))
+        })
+    }
+
+    /// What the library calls one of its routines on this target.
+    fn name_of(&self, own: &str) -> Option<&'static str> {
+        self.target.runtime_names().iter().find(|(_, routine)| *routine == own).map(|&(name, _)| name)
+    }
+
+    fn parse(&mut self, file: usize) -> Result<&[Function], CompileError> {
+        let slot = &mut self.parsed[file];
+        if slot.is_none() {
+            let address = if self.target.address_type() == types::I32 { "i32" } else { "i64" };
+            let text = SOURCES[file].text;
+            let text: Cow<'_, str> =
+                if text.contains("iaddr") { text.replace("iaddr", address).into() } else { text.into() };
+            let functions = parse_functions(&text).map_err(|error| internal(error.to_string()))?;
+            *slot = Some(functions);
+        }
+        Ok(slot.as_deref().unwrap_or_default())
+    }
+
+    /// The routine at this place under the name `symbol`, calling others by the names of the target's ABI.
+    fn routine(&mut self, (file, place): (usize, usize), symbol: &str) -> Result<Function, CompileError> {
+        let Some(function) = self.parse(file)?.get(place) else {
+            return Err(internal(alloc::format!("the file has no function for {symbol}")));
+        };
+        let mut function = function.clone();
+        function.name = ExternalName::symbol(symbol);
+        for callee in function.dfg.ext_funcs.values_mut() {
+            if let ExternalName::Symbol(name) = &callee.name
+                && let Some(name) = self.name_of(name)
+            {
+                callee.name = ExternalName::Symbol(name.into());
+            }
+        }
+        Ok(function)
+    }
+}
+
+fn internal(what: String) -> CompileError {
+    CompileError::Internal { stage: "run-time library", what }
+}
+
+/// Every routine of the library under each of its names on `target`, in a fixed order: for interpreters and
+/// listings.
+///
+/// # Errors
+/// A bug of ours: a text of the library does not parse.
+pub fn library(target: &dyn Target) -> Result<Vec<Function>, BuiltinError> {
+    let mut library = Library::new(target);
+    let mut functions = Vec::new();
+    for (file, source) in SOURCES.iter().enumerate() {
+        for (place, own) in source.functions.iter().enumerate() {
+            let aliases = target.runtime_names().iter().filter(|(_, routine)| routine == own);
+            for symbol in aliases.map(|&(name, _)| name).chain([*own]) {
+                let routine = library.routine((file, place), symbol);
+                functions.push(routine.map_err(|error| error_at(symbol, error))?);
+            }
+        }
+    }
+    Ok(functions)
+}
+
+fn error_at(symbol: &str, error: CompileError) -> BuiltinError {
+    BuiltinError { name: ExternalName::symbol(symbol), error }
+}
+
+/// Adds to `module` those routines of the library that it refers to, directly or through other routines, and that
+/// it does not define; each as a function of the module's own, in the order in which they are first referred to.
+/// Symbols that the library does not have stay undefined.
+///
+/// # Errors
+/// A routine does not compile for the target; the module then has those before it.
+pub fn link_missing(module: &mut Module, target: &dyn Target, cx: &mut Context) -> Result<(), BuiltinError> {
+    let mut defined: HashSet<ExternalName> = HashSet::new();
+    defined.extend(module.functions().iter().map(|function| function.name.clone()));
+    defined.extend(module.data().iter().map(|data| data.name.clone()));
+    defined.extend(module.absolute().iter().map(|(name, _)| name.clone()));
+    let mut wanted = Vec::new();
+    for function in module.functions() {
+        want(&function.code.relocs, &mut defined, &mut wanted);
+    }
+    for data in module.data() {
+        if let DataContents::Bytes(_) = data.contents {
+            want(&data.relocs, &mut defined, &mut wanted);
+        }
+    }
+
+    let mut library = Library::new(target);
+    let mut next = 0;
+    while let Some(symbol) = wanted.get(next).cloned() {
+        next += 1;
+        let Some(place) = library.find(&symbol) else { continue };
+        let code: CompiledCode = library
+            .routine(place, &symbol)
+            .and_then(|function| target.compile(&function, cx))
+            .map_err(|error| error_at(&symbol, error))?;
+        want(&code.relocs, &mut defined, &mut wanted);
+        module.add_local_function(ExternalName::Symbol(symbol), code);
+    }
+    Ok(())
+}
+
+/// Adds the names that `relocs` refer to and nobody defines. From then on they count as defined.
+fn want(relocs: &[Reloc], defined: &mut HashSet<ExternalName>, wanted: &mut Vec<String>) {
+    for reloc in relocs {
+        if defined.contains(&reloc.symbol) {
+            continue;
+        }
+        defined.insert(reloc.symbol.clone());
+        match &reloc.symbol {
+            ExternalName::Symbol(name) => wanted.push(name.clone()),
+            // The linker resolves a library routine by its name in C too.
+            ExternalName::LibCall(libcall) => want_libcall(*libcall, defined, wanted),
+            ExternalName::User { .. } => {}
+        }
+    }
+}
+
+fn want_libcall(libcall: LibCall, defined: &mut HashSet<ExternalName>, wanted: &mut Vec<String>) {
+    let symbol = String::from(libcall_symbol(libcall));
+    if defined.insert(ExternalName::Symbol(symbol.clone())) {
+        wanted.push(symbol);
+    }
+}
+
+#[cfg(test)]
+mod tests;
