@@ -7,8 +7,10 @@ use crate::{Failure, Outcome, print, side_by_side};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use windlass::builtins::link_missing;
+use windlass::context::Stage;
 use windlass::exe::write_file_atomically;
 use windlass::ir::ExternalName;
 use windlass::link::{LinkOptions, Module, SegmentKind};
@@ -51,10 +53,10 @@ pub fn compile_file(
 ) -> Result<Vec<CompiledCode>, Failure> {
     let mut codes = Vec::with_capacity(input.file.functions.len());
     let mut failure = None;
+    let clock = StageClock::start(cx);
     for func in &input.file.functions {
-        let start = Instant::now();
+        clock.restart();
         let result = target.compile(&func.function, cx);
-        table.add_time("compile", start.elapsed());
         match result {
             Ok(code) => {
                 table.functions += 1;
@@ -64,9 +66,47 @@ pub fn compile_file(
             Err(error) => failure = Some(input.report_compile_error(func, &error)),
         }
     }
+    clock.stop(cx, table);
     match failure {
         Some(failure) => Err(failure),
         None => Ok(codes),
+    }
+}
+
+/// Times the stages of compilations.
+struct StageClock(Arc<Mutex<(Instant, [Duration; Stage::ALL.len()])>>);
+
+impl StageClock {
+    /// From now on `cx` tells the clock when a stage is done.
+    fn start(cx: &mut Context) -> StageClock {
+        let shared = Arc::new(Mutex::new((Instant::now(), [Duration::ZERO; Stage::ALL.len()])));
+        let clock = StageClock(Arc::clone(&shared));
+        cx.set_observer(Some(Box::new(move |stage| {
+            if let Ok(mut state) = shared.lock() {
+                let now = Instant::now();
+                let elapsed = now - state.0;
+                state.1[stage as usize] += elapsed;
+                state.0 = now;
+            }
+        })));
+        clock
+    }
+
+    /// What comes next belongs to no stage before it.
+    fn restart(&self) {
+        if let Ok(mut state) = self.0.lock() {
+            state.0 = Instant::now();
+        }
+    }
+
+    /// Stops, and adds what was measured.
+    fn stop(self, cx: &mut Context, table: &mut Table) {
+        cx.set_observer(None);
+        if let Ok(state) = self.0.lock() {
+            for stage in Stage::ALL {
+                table.add_time(stage.name(), state.1[stage as usize]);
+            }
+        }
     }
 }
 
