@@ -198,7 +198,7 @@ pub struct TargetEntry {
 }
 
 /// The targets built in.
-pub static TARGETS: &[TargetEntry] = &[crate::arm::ARMV7HF];
+pub static TARGETS: &[TargetEntry] = &[crate::arm::ARMV7HF, crate::arm::ARMV7, crate::arm::ARMV6];
 
 /// A builder for the target with this short name or triple.
 ///

@@ -64,6 +64,47 @@ static ARMV7_HARD_FLOAT: [u8; 47] = section([
     TAG_CPU_UNALIGNED_ACCESS, 1,
 ]);
 
+#[rustfmt::skip] // An attribute a line.
+static ARMV7_SOFTFP: [u8; 45] = section([
+    TAG_CPU_NAME, b'7', b'-', b'A', 0,
+    TAG_CPU_ARCH, 10,             // v7
+    TAG_CPU_ARCH_PROFILE, b'A',
+    TAG_ARM_ISA_USE, 1,
+    TAG_FP_ARCH, 4,               // VFPv3-D16
+    TAG_ABI_PCS_WCHAR_T, 4,
+    TAG_ABI_FP_DENORMAL, 1,
+    TAG_ABI_FP_EXCEPTIONS, 1,
+    TAG_ABI_FP_NUMBER_MODEL, 3,   // IEEE 754
+    TAG_ABI_ALIGN_NEEDED, 1,
+    TAG_ABI_ALIGN_PRESERVED, 1,
+    TAG_ABI_ENUM_SIZE, 2,         // an int
+    TAG_CPU_UNALIGNED_ACCESS, 1,
+]);
+
+#[rustfmt::skip] // An attribute a line.
+static ARMV6_SOFTFP: [u8; 41] = section([
+    TAG_CPU_NAME, b'6', 0,
+    TAG_CPU_ARCH, 6,              // v6
+    TAG_ARM_ISA_USE, 1,
+    TAG_FP_ARCH, 2,               // VFPv2
+    TAG_ABI_PCS_WCHAR_T, 4,
+    TAG_ABI_FP_DENORMAL, 1,
+    TAG_ABI_FP_EXCEPTIONS, 1,
+    TAG_ABI_FP_NUMBER_MODEL, 3,   // IEEE 754
+    TAG_ABI_ALIGN_NEEDED, 1,
+    TAG_ABI_ALIGN_PRESERVED, 1,
+    TAG_ABI_ENUM_SIZE, 2,         // an int
+    TAG_CPU_UNALIGNED_ACCESS, 1,
+]);
+
+/// ARMv7-A with VFPv3-D16, floating-point arguments in core registers.
+pub const ARMV7_SOFTFP_ATTRIBUTES: ElfAttributes =
+    ElfAttributes { section: ".ARM.attributes", section_type: SECTION_TYPE, bytes: &ARMV7_SOFTFP };
+
+/// ARMv6 with VFPv2, floating-point arguments in core registers.
+pub const ARMV6_SOFTFP_ATTRIBUTES: ElfAttributes =
+    ElfAttributes { section: ".ARM.attributes", section_type: SECTION_TYPE, bytes: &ARMV6_SOFTFP };
+
 /// ARMv7-A with VFPv3-D16, floating-point arguments in VFP registers.
 pub const ARMV7_HARD_FLOAT_ATTRIBUTES: ElfAttributes =
     ElfAttributes { section: ".ARM.attributes", section_type: SECTION_TYPE, bytes: &ARMV7_HARD_FLOAT };

@@ -1,15 +1,16 @@
 //! Entry, return and calls: values to and from the places that `abi.rs` gives them.
 
 use super::abi::{Location, Place, SigAbi};
+use super::imm::{Amt1To31, Amt1To32};
 use super::lower::Lower;
-use super::minst::Inst as ArmInst;
+use super::minst::{Features, Inst as ArmInst};
 use super::pseudo::{CallInfo, CallTarget, FrameArea, MInst};
 use super::regs;
 use crate::machinst::{InstOutput, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
-use windlass_ir::{ArgumentExtension, ExternalName, SigRef, Signature, Value, types};
+use windlass_ir::{ArgumentExtension, ExternalName, SigRef, Signature, Type, Value, types};
 use windlass_regalloc::PReg;
 
 /// What kind of call.
@@ -52,17 +53,39 @@ fn outgoing(cx: &mut Lower<'_>, location: &Location, v: Value) -> SmallVec<[Reg;
             SmallVec::from_slice(regs.regs())
         }
         (types::I8 | types::I16, ArgumentExtension::Uext | ArgumentExtension::Sext) => {
-            let (rd, rm) = (cx.temp(regs::GPR), regs.regs()[0]);
-            cx.emit(MInst::Real(match (location.ty, location.extension) {
-                (types::I8, ArgumentExtension::Uext) => ArmInst::Uxtb { rd, rm },
-                (types::I8, _) => ArmInst::Sxtb { rd, rm },
-                (_, ArgumentExtension::Uext) => ArmInst::Uxth { rd, rm },
-                _ => ArmInst::Sxth { rd, rm },
-            }));
+            let rd = extend(cx, regs.regs()[0], location.ty, location.extension);
             SmallVec::from_slice(&[rd.to_reg()])
         }
         _ => SmallVec::from_slice(regs.regs()),
     }
+}
+
+/// A small integer with what stands above it.
+fn extend(cx: &mut Lower<'_>, rm: Reg, ty: Type, extension: ArgumentExtension) -> WritableReg {
+    let signed = extension == ArgumentExtension::Sext;
+    let rd = cx.temp(regs::GPR);
+    if cx.machine.features().contains(Features::V6) {
+        cx.emit(MInst::Real(match (ty, signed) {
+            (types::I8, false) => ArmInst::Uxtb { rd, rm },
+            (types::I8, true) => ArmInst::Sxtb { rd, rm },
+            (_, false) => ArmInst::Uxth { rd, rm },
+            (_, true) => ArmInst::Sxth { rd, rm },
+        }));
+        return rd;
+    }
+    // Up to the top of the register and back.
+    let up = cx.temp(regs::GPR);
+    let bits = 32 - ty.bits();
+    if let (Some(left), Some(right)) = (Amt1To31::new(bits), Amt1To32::new(bits)) {
+        let rm_up = up.to_reg();
+        cx.emit(MInst::Real(ArmInst::LslImm { rd: up, rm, amount: left }));
+        cx.emit(MInst::Real(if signed {
+            ArmInst::AsrImm { rd, rm: rm_up, amount: right }
+        } else {
+            ArmInst::LsrImm { rd, rm: rm_up, amount: right }
+        }));
+    }
+    rd
 }
 
 /// Registers to receive a value in: its own, or core registers that [`finish_incoming`] turns into them.

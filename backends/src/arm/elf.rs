@@ -1,6 +1,6 @@
 //! What ELF files of ARM programs have in their headers (ELF for the Arm Architecture, IHI 0044).
 
-use super::attributes::ARMV7_HARD_FLOAT_ATTRIBUTES;
+use super::attributes::{ARMV6_SOFTFP_ATTRIBUTES, ARMV7_HARD_FLOAT_ATTRIBUTES, ARMV7_SOFTFP_ATTRIBUTES};
 use super::reloc::ABS32;
 use crate::target::ElfInfo;
 use windlass_ir::Endianness;
@@ -11,6 +11,8 @@ const MACHINE: u16 = 40;
 const EABI_VERSION_5: u32 = 0x0500_0000;
 /// `EF_ARM_ABI_FLOAT_HARD`.
 const FLOAT_HARD: u32 = 0x0000_0400;
+/// `EF_ARM_ABI_FLOAT_SOFT`: floating-point arguments in core registers.
+const FLOAT_SOFT: u32 = 0x0000_0200;
 
 /// ARMv7-A, floating-point arguments in VFP registers, little-endian.
 pub const HARD_FLOAT: ElfInfo = ElfInfo {
@@ -26,3 +28,11 @@ pub const HARD_FLOAT: ElfInfo = ElfInfo {
     data_mapping_symbol: Some("$d"),
     attributes: Some(ARMV7_HARD_FLOAT_ATTRIBUTES),
 };
+
+/// ARMv7-A, floating-point arguments in core registers, little-endian.
+pub const ARMV7_SOFTFP: ElfInfo =
+    ElfInfo { flags: EABI_VERSION_5 | FLOAT_SOFT, attributes: Some(ARMV7_SOFTFP_ATTRIBUTES), ..HARD_FLOAT };
+
+/// ARMv6, floating-point arguments in core registers, little-endian.
+pub const ARMV6_SOFTFP: ElfInfo =
+    ElfInfo { flags: EABI_VERSION_5 | FLOAT_SOFT, attributes: Some(ARMV6_SOFTFP_ATTRIBUTES), ..HARD_FLOAT };

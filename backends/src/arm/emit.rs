@@ -11,6 +11,7 @@ use super::regs;
 use super::reloc;
 use super::target::ArmTarget;
 use crate::machinst::buffer::{FixupKind, IslandInfo, PoolEntry, VeneerKind};
+use crate::machinst::encode::OperandFault;
 use crate::machinst::{Buffer, EmitError, Label, Reg, Room, WritableReg};
 use crate::settings::OptLevel;
 use alloc::vec::Vec;
@@ -165,7 +166,11 @@ pub const MOVE_ROOM: Room = ROOM;
 impl Emit<'_> {
     pub(super) fn real(&mut self, inst: &Inst) -> Result {
         let word = inst.encode()?;
-        debug_assert!(self.target.features().contains(inst.requires()), "{inst} is above the target's level");
+        if !self.target.features().contains(inst.requires()) {
+            // A rule chose a row above the target's level.
+            let fault = OperandFault::AboveLevel;
+            return Err(EmitError { inst: inst.name(), operand: "all", fault });
+        }
         self.buf.put4(word.to_le_bytes());
         Ok(())
     }
@@ -221,7 +226,8 @@ impl Emit<'_> {
     ///     mov rd, #imm
     ///     mvn rd, #imm
     ///     movw rd, #low
-    ///     ldr rd, [pc, #pool]      when small code is wanted
+    ///     mov rd, #imm1 ; orr rd, rd, #imm2
+    ///     ldr rd, [pc, #pool]      when small code is wanted, and before ARMv6T2
     ///     movw rd, #low ; movt rd, #high
     /// ```
     pub(super) fn constant(&mut self, rd: WritableReg, value: u32) -> Result {
@@ -232,10 +238,15 @@ impl Emit<'_> {
             return self.real(&Inst::MvnImm { rd, imm });
         }
         let (low, high) = halves(value);
-        if high.value() == 0 {
+        let has_movw = self.target.features().contains(Features::V6T2);
+        if has_movw && high.value() == 0 {
             return self.real(&Inst::Movw { rd, imm: low });
         }
-        if self.target.settings.opt_level == OptLevel::Size {
+        if let Some((first, second)) = two_immediates(value) {
+            self.real(&Inst::MovImm { rd, imm: first })?;
+            return self.real(&Inst::OrrImm { rd, rn: rd.to_reg(), imm: second });
+        }
+        if !has_movw || self.target.settings.opt_level == OptLevel::Size {
             return self.literal(rd, PoolEntry::Bytes { bits: value.into(), size: 4 });
         }
         self.real(&Inst::Movw { rd, imm: low })?;
@@ -287,7 +298,8 @@ impl Emit<'_> {
     /// The addend of a MOVW/MOVT pair has 16 bits in objects of REL type: larger ones are added.
     fn symbol(&mut self, rd: WritableReg, symbol: &ExternalName, offset: i32) -> Result {
         let in_place = if i16::try_from(offset).is_ok() { offset } else { 0 };
-        if self.target.settings.opt_level == OptLevel::Size {
+        let has_movw = self.target.features().contains(Features::V6T2);
+        if !has_movw || self.target.settings.opt_level == OptLevel::Size {
             let entry =
                 PoolEntry::Reloc { kind: reloc::ABS32, symbol: symbol.clone(), addend: in_place.into() };
             self.literal(rd, entry)?;
@@ -323,9 +335,7 @@ impl Emit<'_> {
         if let Some(imm) = ArmImm::encode(offset.wrapping_neg()) {
             return self.real(&Inst::SubImm { rd, rn, imm });
         }
-        // The lowest eight bits at an even position, and the rest.
-        let low = offset & (0xff << (offset.trailing_zeros() & !1));
-        if let (Some(first), Some(second)) = (ArmImm::encode(low), ArmImm::encode(offset - low)) {
+        if let Some((first, second)) = two_immediates(offset) {
             self.real(&Inst::AddImm { rd, rn, imm: first })?;
             return self.real(&Inst::AddImm { rd, rn: rd.to_reg(), imm: second });
         }
@@ -614,6 +624,13 @@ impl Emit<'_> {
         self.real(&Inst::StrReg { rt: IP, rn: SP, sign: Sign::Plus, rm: r0 })?;
         self.real(&Inst::PopOne { rt: w(r0) })
     }
+}
+
+/// Two modified immediates whose sum and whose union is `value`: its lowest eight bits at an even position, and the
+/// rest.
+fn two_immediates(value: u32) -> Option<(ArmImm, ArmImm)> {
+    let low = value & (0xff << (value.trailing_zeros().min(30) & !1));
+    Some((ArmImm::encode(low)?, ArmImm::encode(value - low)?))
 }
 
 /// The low and the high 16 bits.

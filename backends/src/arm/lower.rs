@@ -451,6 +451,12 @@ impl generated::Context for Rules<'_, '_> {
         self.cx.emit(MInst::Float64 { rd, bits: k.bits() });
         rd.to_reg()
     }
+    fn has_v6(&mut self) -> Option<()> {
+        self.cx.machine.features().contains(Features::V6).then_some(())
+    }
+    fn has_v6t2(&mut self) -> Option<()> {
+        self.cx.machine.features().contains(Features::V6T2).then_some(())
+    }
     fn has_vfp4(&mut self) -> Option<()> {
         self.cx.machine.features().contains(Features::VFP4).then_some(())
     }

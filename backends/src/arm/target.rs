@@ -17,6 +17,7 @@ use crate::machinst::buffer::IslandInfo;
 use crate::machinst::{
     Buffer, EmitError, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
 };
+use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
 use crate::target::{ElfInfo, Emulator, Startup, Target, TargetBuilder, TargetEntry, VCodeStage};
 use alloc::boxed::Box;
@@ -46,6 +47,43 @@ static ARMV7HF_VARIANT: Variant = Variant {
     elf: super::elf::HARD_FLOAT,
     // A Cortex-A8 has no division; it is the oldest ARMv7-A that the emulator knows.
     emulator: Emulator { program: "qemu-arm", args: &["-cpu", "cortex-a8"], package: "qemu-user" },
+};
+
+static ARMV7_VARIANT: Variant = Variant {
+    name: "armv7",
+    triple: ARMV7_TRIPLE,
+    features: level::V7A.union(level::VFP3),
+    hard_float: false,
+    elf: super::elf::ARMV7_SOFTFP,
+    emulator: Emulator { program: "qemu-arm", args: &["-cpu", "cortex-a8"], package: "qemu-user" },
+};
+
+static ARMV6_VARIANT: Variant = Variant {
+    name: "armv6",
+    triple: ARMV6_TRIPLE,
+    features: level::V6.union(level::VFP2),
+    hard_float: false,
+    elf: super::elf::ARMV6_SOFTFP,
+    emulator: Emulator { program: "qemu-arm", args: &["-cpu", "arm1176"], package: "qemu-user" },
+};
+
+const ARMV7_TRIPLE: &str = "armv7-unknown-linux-gnueabi";
+const ARMV6_TRIPLE: &str = "arm-unknown-linux-gnueabi";
+
+/// `armv7`: ARMv7-A with VFPv3-D16, floats in core registers at calls.
+pub const ARMV7: TargetEntry = TargetEntry {
+    name: "armv7",
+    triple: ARMV7_TRIPLE,
+    doc: "32-bit ARM, ARMv7-A with VFPv3-D16, softfp calls, Linux",
+    builder: || Box::new(ArmBuilder::new(&ARMV7_VARIANT)),
+};
+
+/// `armv6`: ARMv6 with VFPv2, floats in core registers at calls.
+pub const ARMV6: TargetEntry = TargetEntry {
+    name: "armv6",
+    triple: ARMV6_TRIPLE,
+    doc: "32-bit ARM, ARMv6 with VFPv2, softfp calls, Linux",
+    builder: || Box::new(ArmBuilder::new(&ARMV6_VARIANT)),
 };
 
 /// `armv7hf`: ARMv7-A with VFPv3-D16, floats in VFP registers.
@@ -308,8 +346,10 @@ impl Machine for ArmTarget {
     }
     fn emit_padding(&self, bytes: u32, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
         let mut emit = Emit { target: self, frame, buf };
+        // ARMv5 has no NOP of its own.
+        let r0 = Reg::from_preg(regs::r(0));
         for _ in 0..bytes.div_ceil(4) {
-            emit.real(&RealInst::Nop {})?;
+            emit.real(&RealInst::Mov { rd: WritableReg::from_reg(r0), rm: r0 })?;
         }
         Ok(())
     }

@@ -45,6 +45,8 @@ pub enum OperandFault {
     Shared,
     /// The register must not be in the register list.
     InList,
+    /// The processor does not have the instruction.
+    AboveLevel,
 }
 
 /// An instruction that cannot be encoded: always an error of what made it.
@@ -67,6 +69,7 @@ impl fmt::Display for EncodeError {
             OperandFault::NotTied => "is not the register that it is tied to",
             OperandFault::NotPair => "does not begin an even pair of registers",
             OperandFault::Shared => "must not be the register of another operand",
+            OperandFault::AboveLevel => "belong to an instruction that the processor does not have",
             OperandFault::InList => "must not be in the register list",
         };
         write!(f, "cannot encode {}: operand {} {why}", self.inst, self.operand)
