@@ -16,8 +16,8 @@ use smallvec::{SmallVec, smallvec};
 use windlass_ir::entity::packed_option::PackedOption;
 use windlass_ir::entity::{EntityRef, SecondaryMap};
 use windlass_ir::{
-    AbiParam, CallConv, DataFlowGraph, Endianness, ExtFuncData, ExternalName, Function, Inst, InstData,
-    Opcode, Signature, Type, Value, ValueDef, opcode, types,
+    AbiParam, CallConv, DataFlowGraph, Endianness, ExtFuncData, ExternalName, FloatCC, Function, Inst,
+    InstData, Opcode, Signature, Type, Value, ValueDef, opcode, types,
 };
 
 /// What a rule of the target covers: see `windlass_rules::native`.
@@ -65,6 +65,35 @@ impl Native {
     /// Is there a rule for `opcode` at controlling type `ctrl` with a first operand of type `first`?
     pub fn covers(&self, opcode: Opcode, ctrl: Type, first: Type) -> bool {
         self.table[opcode as usize][type_index(ctrl)] >> type_index(first) & 1 != 0
+    }
+
+    /// Without the rows that touch floats, but for those that ask for `feature`.
+    pub fn without_floats(rows: &[NativeRow], feature: &str, has: impl Fn(&str) -> bool) -> Native {
+        let floats = [types::F32, types::F64].map(type_index).into_iter().fold(0u8, |bits, i| bits | 1 << i);
+        let mut native = Native::new(rows, |name| name != feature && has(name));
+        for def in opcode::TABLE {
+            let effects = def.opcode.effects();
+            if effects.has(windlass_ir::Effects::TERMINATOR) || effects.has(windlass_ir::Effects::CALL) {
+                continue;
+            }
+            let row = &mut native.table[def.opcode as usize];
+            let gives_float = matches!(def.opcode, Opcode::F32const | Opcode::F64const);
+            for (i, first) in row.iter_mut().enumerate() {
+                // Operands that are no floats may be of any type in a row that says nothing of them.
+                *first &= !floats;
+                if floats >> i & 1 != 0 || gives_float {
+                    *first = 0;
+                }
+            }
+        }
+        for row in rows.iter().filter(|row| row.requires == feature) {
+            for (i, first) in native.table[row.opcode as usize].iter_mut().enumerate() {
+                if row.ctrl >> i & 1 != 0 {
+                    *first |= row.first;
+                }
+            }
+        }
+        native
     }
 
     /// The native instructions that `keep` keeps: a smaller machine, for tests.
@@ -115,17 +144,38 @@ pub struct Facts<'a> {
     pub endianness: Endianness,
     /// The routine for an opcode that gives a `result` from operands of type `operand`.
     pub runtime: &'a dyn Fn(Opcode, Type, Type) -> Option<Runtime>,
+    /// The routine that compares floats of a type, giving an i32 of 0 or 1.
+    pub compare: &'a dyn Fn(FloatCC, Type) -> Option<Runtime>,
+    /// Accesses must be aligned to their size.
+    pub strict_alignment: bool,
 }
 
 /// Does the target select everything in `func` as it is?
-pub fn is_legal(func: &Function, native: &Native) -> bool {
-    let legal = |inst| is_native(&func.dfg, inst, native);
+pub fn is_legal(func: &Function, facts: &Facts<'_>) -> bool {
+    let legal = |inst| is_native(&func.dfg, inst, facts);
     func.layout.blocks().all(|block| func.layout.block_insts(block).all(legal))
 }
 
-fn is_native(dfg: &DataFlowGraph, inst: Inst, native: &Native) -> bool {
+fn is_native(dfg: &DataFlowGraph, inst: Inst, facts: &Facts<'_>) -> bool {
     let first = dfg.inst_args(inst).first().map_or(Type::INVALID, |&v| dfg.value_type(v));
-    native.covers(dfg.opcode(inst), dfg.ctrl_type(inst), first)
+    facts.native.covers(dfg.opcode(inst), dfg.ctrl_type(inst), first)
+        && !(facts.strict_alignment && may_be_misaligned(dfg, inst))
+}
+
+/// Is it an access of more than a byte without a promise of its alignment? (Atomic accesses are aligned.)
+fn may_be_misaligned(dfg: &DataFlowGraph, inst: Inst) -> bool {
+    use Opcode::*;
+    match &dfg.insts[inst] {
+        InstData::Load { opcode, flags, .. } | InstData::Store { opcode, flags, .. } => {
+            let byte = match opcode {
+                Uload8 | Sload8 | Istore8 => true,
+                Load | Store => dfg.ctrl_type(inst) == types::I8,
+                _ => false,
+            };
+            !flags.aligned() && !byte
+        }
+        _ => false,
+    }
 }
 
 /// More instructions than an expansion ever needs: beyond it a rule leads back to itself.
@@ -151,7 +201,7 @@ pub fn legalize(func: &mut Function, facts: &Facts<'_>) -> Result<Origins, Compi
                 budget = MAX_EXPANSION;
                 target = None;
             }
-            if is_native(&func.dfg, inst, facts.native) {
+            if is_native(&func.dfg, inst, facts) {
                 continue;
             }
             let origin = origins[inst].expand().unwrap_or(inst);
@@ -292,6 +342,10 @@ impl Rules<'_> {
     fn call(&mut self, opcode: Opcode, ty: Type, args: &[Value]) -> Option<Value> {
         let operand = args.first().map_or(Type::INVALID, |&v| self.func.dfg.value_type(v));
         let routine = (self.facts.runtime)(opcode, ty, operand)?;
+        Some(self.call_routine(routine, ty, args))
+    }
+
+    fn call_routine(&mut self, routine: Runtime, ty: Type, args: &[Value]) -> Value {
         let params = args.iter().map(|&v| AbiParam::new(self.func.dfg.value_type(v))).collect();
         let signature =
             Signature { params, returns: alloc::vec![AbiParam::new(ty)], call_conv: routine.call_conv };
@@ -309,7 +363,7 @@ impl Rules<'_> {
         };
         let args = windlass_ir::ValueList::from_slice(args, &mut dfg.value_lists);
         let inst = self.insert(Type::INVALID, InstData::Call { opcode: Opcode::Call, func, args });
-        Some(self.result(inst, 0))
+        self.result(inst, 0)
     }
 
     /// The bits of the float 2^n.
@@ -465,6 +519,19 @@ impl Context for Rules<'_> {
     }
     fn runtime3(&mut self, opcode: &Opcode, ty: Type, x: Value, y: Value, z: Value) -> Option<Value> {
         self.call(*opcode, ty, &[x, y, z])
+    }
+    fn runtime_compare(&mut self, cc: &FloatCC, x: Value, y: Value) -> Option<Value> {
+        let routine = (self.facts.compare)(*cc, self.value_ty(x))?;
+        let result = self.call_routine(routine, types::I32, &[x, y]);
+        let data = InstData::Unary { opcode: Opcode::Ireduce, arg: result };
+        let inst = self.insert(types::I8, data);
+        Some(self.result(inst, 0))
+    }
+    fn misaligned(&mut self, flags: windlass_ir::MemFlags) -> Option<windlass_ir::MemFlags> {
+        (self.facts.strict_alignment && !flags.aligned()).then_some(flags)
+    }
+    fn half_bytes(&mut self, ty: Type) -> i32 {
+        (ty.bytes() / 2) as i32
     }
     fn divide(&mut self, opcode: &Opcode, x: Value, y: Value) -> Value {
         let ty = self.value_ty(x);

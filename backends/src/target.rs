@@ -198,7 +198,8 @@ pub struct TargetEntry {
 }
 
 /// The targets built in.
-pub static TARGETS: &[TargetEntry] = &[crate::arm::ARMV7HF, crate::arm::ARMV7, crate::arm::ARMV6];
+pub static TARGETS: &[TargetEntry] =
+    &[crate::arm::ARMV7HF, crate::arm::ARMV7, crate::arm::ARMV6, crate::arm::ARMV5];
 
 /// A builder for the target with this short name or triple.
 ///

@@ -97,6 +97,24 @@ static ARMV6_SOFTFP: [u8; 41] = section([
     TAG_CPU_UNALIGNED_ACCESS, 1,
 ]);
 
+#[rustfmt::skip] // An attribute a line.
+static ARMV5_SOFT: [u8; 39] = section([
+    TAG_CPU_NAME, b'5', b'T', b'E', 0,
+    TAG_CPU_ARCH, 4,              // v5TE
+    TAG_ARM_ISA_USE, 1,
+    TAG_ABI_PCS_WCHAR_T, 4,
+    TAG_ABI_FP_DENORMAL, 1,
+    TAG_ABI_FP_EXCEPTIONS, 1,
+    TAG_ABI_FP_NUMBER_MODEL, 3,   // IEEE 754
+    TAG_ABI_ALIGN_NEEDED, 1,
+    TAG_ABI_ALIGN_PRESERVED, 1,
+    TAG_ABI_ENUM_SIZE, 2,         // an int
+]);
+
+/// ARMv5TE without floating point.
+pub const ARMV5_SOFT_ATTRIBUTES: ElfAttributes =
+    ElfAttributes { section: ".ARM.attributes", section_type: SECTION_TYPE, bytes: &ARMV5_SOFT };
+
 /// ARMv7-A with VFPv3-D16, floating-point arguments in core registers.
 pub const ARMV7_SOFTFP_ATTRIBUTES: ElfAttributes =
     ElfAttributes { section: ".ARM.attributes", section_type: SECTION_TYPE, bytes: &ARMV7_SOFTFP };

@@ -34,10 +34,11 @@ fn sig_abi(cx: &mut Lower<'_>, sig: &Signature) -> Option<SigAbi> {
 /// it passes floats in those.
 fn outgoing(cx: &mut Lower<'_>, location: &Location, v: Value) -> SmallVec<[Reg; 2]> {
     let regs = cx.put_in_regs(v);
-    let core = location.parts.first().is_some_and(|part| match part {
-        Place::Reg(preg) => preg.index() < 16,
-        Place::Memory(_) => true,
-    });
+    let core = !cx.machine.soft_float()
+        && location.parts.first().is_some_and(|part| match part {
+            Place::Reg(preg) => preg.index() < 16,
+            Place::Memory(_) => true,
+        });
     match (location.ty, location.extension) {
         (types::F32, _) if core => {
             let rt = cx.temp(regs::GPR);
@@ -91,7 +92,8 @@ fn extend(cx: &mut Lower<'_>, rm: Reg, ty: Type, extension: ArgumentExtension) -
 /// Registers to receive a value in: its own, or core registers that [`finish_incoming`] turns into them.
 fn incoming(cx: &mut Lower<'_>, location: &Location, own: ValueRegs) -> SmallVec<[WritableReg; 2]> {
     let own: SmallVec<[WritableReg; 2]> = own.regs().iter().map(|&r| WritableReg::from_reg(r)).collect();
-    let float_in_core = location.ty.is_float()
+    let float_in_core = !cx.machine.soft_float()
+        && location.ty.is_float()
         && location.parts.iter().all(|part| match part {
             Place::Reg(preg) => preg.index() < 16,
             Place::Memory(_) => true,

@@ -1,6 +1,8 @@
 //! What ELF files of ARM programs have in their headers (ELF for the Arm Architecture, IHI 0044).
 
-use super::attributes::{ARMV6_SOFTFP_ATTRIBUTES, ARMV7_HARD_FLOAT_ATTRIBUTES, ARMV7_SOFTFP_ATTRIBUTES};
+use super::attributes::{
+    ARMV5_SOFT_ATTRIBUTES, ARMV6_SOFTFP_ATTRIBUTES, ARMV7_HARD_FLOAT_ATTRIBUTES, ARMV7_SOFTFP_ATTRIBUTES,
+};
 use super::reloc::ABS32;
 use crate::target::ElfInfo;
 use windlass_ir::Endianness;
@@ -36,3 +38,7 @@ pub const ARMV7_SOFTFP: ElfInfo =
 /// ARMv6, floating-point arguments in core registers, little-endian.
 pub const ARMV6_SOFTFP: ElfInfo =
     ElfInfo { flags: EABI_VERSION_5 | FLOAT_SOFT, attributes: Some(ARMV6_SOFTFP_ATTRIBUTES), ..HARD_FLOAT };
+
+/// ARMv5TE without floating point, little-endian.
+pub const ARMV5_SOFT: ElfInfo =
+    ElfInfo { flags: EABI_VERSION_5 | FLOAT_SOFT, attributes: Some(ARMV5_SOFT_ATTRIBUTES), ..HARD_FLOAT };

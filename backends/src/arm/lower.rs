@@ -457,6 +457,15 @@ impl generated::Context for Rules<'_, '_> {
     fn has_v6t2(&mut self) -> Option<()> {
         self.cx.machine.features().contains(Features::V6T2).then_some(())
     }
+    fn has_soft_float(&mut self) -> Option<()> {
+        self.cx.machine.soft_float().then_some(())
+    }
+    fn ieee32_bits(&mut self, k: generated::Ieee32) -> u32 {
+        k.bits()
+    }
+    fn ieee64_bits(&mut self, k: generated::Ieee64) -> u64 {
+        k.bits()
+    }
     fn has_vfp4(&mut self) -> Option<()> {
         self.cx.machine.features().contains(Features::VFP4).then_some(())
     }

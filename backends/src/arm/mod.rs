@@ -28,4 +28,4 @@ mod runtime;
 pub mod startup;
 mod target;
 
-pub use target::{ARMV6, ARMV7, ARMV7HF, ArmTarget};
+pub use target::{ARMV5, ARMV6, ARMV7, ARMV7HF, ArmTarget};

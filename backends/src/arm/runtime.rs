@@ -5,7 +5,7 @@
 
 use crate::builtins::RuntimeNames;
 use crate::legalize::Runtime;
-use windlass_ir::{CallConv, ExternalName, Opcode, Type, types};
+use windlass_ir::{CallConv, ExternalName, FloatCC, Opcode, Type, types};
 
 /// The ABI's name, the library's own.
 pub(super) static NAMES: RuntimeNames = &[
@@ -28,4 +28,24 @@ pub(super) fn routine(opcode: Opcode, result: Type, operand: Type) -> Option<Run
         _ => return None,
     };
     Some(Runtime { name: ExternalName::Symbol(name.into()), call_conv: CallConv::SystemV })
+}
+
+/// The routine that compares floats (section 4.1.2, tables 3 and 5).
+pub(super) fn comparison(cc: FloatCC, ty: Type) -> Option<Runtime> {
+    let name = match (cc, ty) {
+        (FloatCC::Equal, types::F32) => "__aeabi_fcmpeq",
+        (FloatCC::LessThan, types::F32) => "__aeabi_fcmplt",
+        (FloatCC::LessThanOrEqual, types::F32) => "__aeabi_fcmple",
+        (FloatCC::GreaterThan, types::F32) => "__aeabi_fcmpgt",
+        (FloatCC::GreaterThanOrEqual, types::F32) => "__aeabi_fcmpge",
+        (FloatCC::Unordered, types::F32) => "__aeabi_fcmpun",
+        (FloatCC::Equal, types::F64) => "__aeabi_dcmpeq",
+        (FloatCC::LessThan, types::F64) => "__aeabi_dcmplt",
+        (FloatCC::LessThanOrEqual, types::F64) => "__aeabi_dcmple",
+        (FloatCC::GreaterThan, types::F64) => "__aeabi_dcmpgt",
+        (FloatCC::GreaterThanOrEqual, types::F64) => "__aeabi_dcmpge",
+        (FloatCC::Unordered, types::F64) => "__aeabi_dcmpun",
+        _ => return None,
+    };
+    Some(Runtime { name: ExternalName::Symbol(name.into()), call_conv: CallConv::Aapcs })
 }

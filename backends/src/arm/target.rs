@@ -24,7 +24,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use target_lexicon::Triple;
-use windlass_ir::{Endianness, Function, Inst, Opcode, TrapCode, Type, types};
+use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, TrapCode, Type, types};
 use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
 
 /// What distinguishes one ARM target from another before any setting.
@@ -35,6 +35,8 @@ struct Variant {
     hard_float: bool,
     elf: ElfInfo,
     emulator: Emulator,
+    /// Loads and stores of more than a byte must be aligned, or give wrong results.
+    strict_alignment: bool,
 }
 
 const ARMV7HF_TRIPLE: &str = "armv7-unknown-linux-gnueabihf";
@@ -47,6 +49,7 @@ static ARMV7HF_VARIANT: Variant = Variant {
     elf: super::elf::HARD_FLOAT,
     // A Cortex-A8 has no division; it is the oldest ARMv7-A that the emulator knows.
     emulator: Emulator { program: "qemu-arm", args: &["-cpu", "cortex-a8"], package: "qemu-user" },
+    strict_alignment: false,
 };
 
 static ARMV7_VARIANT: Variant = Variant {
@@ -56,6 +59,7 @@ static ARMV7_VARIANT: Variant = Variant {
     hard_float: false,
     elf: super::elf::ARMV7_SOFTFP,
     emulator: Emulator { program: "qemu-arm", args: &["-cpu", "cortex-a8"], package: "qemu-user" },
+    strict_alignment: false,
 };
 
 static ARMV6_VARIANT: Variant = Variant {
@@ -65,8 +69,20 @@ static ARMV6_VARIANT: Variant = Variant {
     hard_float: false,
     elf: super::elf::ARMV6_SOFTFP,
     emulator: Emulator { program: "qemu-arm", args: &["-cpu", "arm1176"], package: "qemu-user" },
+    strict_alignment: false,
 };
 
+static ARMV5_VARIANT: Variant = Variant {
+    name: "armv5",
+    triple: ARMV5_TRIPLE,
+    features: level::V5TE,
+    hard_float: false,
+    elf: super::elf::ARMV5_SOFT,
+    emulator: Emulator { program: "qemu-arm", args: &["-cpu", "arm926"], package: "qemu-user" },
+    strict_alignment: true,
+};
+
+const ARMV5_TRIPLE: &str = "armv5te-unknown-linux-gnueabi";
 const ARMV7_TRIPLE: &str = "armv7-unknown-linux-gnueabi";
 const ARMV6_TRIPLE: &str = "arm-unknown-linux-gnueabi";
 
@@ -76,6 +92,14 @@ pub const ARMV7: TargetEntry = TargetEntry {
     triple: ARMV7_TRIPLE,
     doc: "32-bit ARM, ARMv7-A with VFPv3-D16, softfp calls, Linux",
     builder: || Box::new(ArmBuilder::new(&ARMV7_VARIANT)),
+};
+
+/// `armv5`: ARMv5TE without a float unit.
+pub const ARMV5: TargetEntry = TargetEntry {
+    name: "armv5",
+    triple: ARMV5_TRIPLE,
+    doc: "32-bit ARM, ARMv5TE without a float unit, Linux",
+    builder: || Box::new(ArmBuilder::new(&ARMV5_VARIANT)),
 };
 
 /// `armv6`: ARMv6 with VFPv2, floats in core registers at calls.
@@ -137,11 +161,16 @@ impl TargetBuilder for ArmBuilder {
         let has = |name: &str| {
             Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits))
         };
-        let mut native = Native::new(generated::NATIVE, has);
+        let vfp = features.contains(Features::VFP2);
+        let mut native = if vfp {
+            Native::new(generated::NATIVE, has)
+        } else {
+            Native::without_floats(generated::NATIVE, "soft_float", has)
+        };
         if self.settings.stress.legalize_core {
             native.retain(legalize::is_core);
         }
-        let reg_options = RegOptions { reserved, vfp: true, d32: false };
+        let reg_options = RegOptions { reserved, vfp, d32: false };
         Ok(Box::new(ArmTarget {
             variant,
             triple,
@@ -180,6 +209,11 @@ impl ArmTarget {
     /// Does C pass floats in VFP registers?
     pub fn hard_float(&self) -> bool {
         self.variant.hard_float
+    }
+
+    /// Is there no float unit? Then floats live in core registers.
+    pub(super) fn soft_float(&self) -> bool {
+        !self.features.contains(Features::VFP2)
     }
 
     /// What a call destroys.
@@ -229,7 +263,7 @@ impl Target for ArmTarget {
         &self.variant.emulator
     }
     fn startup(&self) -> Startup {
-        startup::startup(true)
+        startup::startup(!self.soft_float())
     }
     fn runtime_names(&self) -> RuntimeNames {
         super::runtime::NAMES
@@ -257,6 +291,8 @@ impl Machine for ArmTarget {
             types::I8 | types::I16 | types::I32 => &[regs::GPR],
             types::I64 => &[regs::GPR, regs::GPR],
             types::I128 => &[regs::GPR, regs::GPR, regs::GPR, regs::GPR],
+            types::F32 if self.soft_float() => &[regs::GPR],
+            types::F64 if self.soft_float() => &[regs::GPR, regs::GPR],
             types::F32 => &[regs::S],
             types::F64 => &[regs::D],
             _ => return None,
@@ -268,8 +304,14 @@ impl Machine for ArmTarget {
     fn runtime(&self, opcode: Opcode, result: Type, operand: Type) -> Option<Runtime> {
         super::runtime::routine(opcode, result, operand)
     }
+    fn runtime_compare(&self, cc: FloatCC, ty: Type) -> Option<Runtime> {
+        super::runtime::comparison(cc, ty)
+    }
     fn endianness(&self) -> Endianness {
         Endianness::Little
+    }
+    fn strict_alignment(&self) -> bool {
+        self.variant.strict_alignment
     }
     fn code_alignment(&self) -> u32 {
         // Pool constants of eight bytes are aligned within the function.

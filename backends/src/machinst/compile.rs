@@ -73,15 +73,17 @@ pub fn legalized<M: Machine>(
         windlass_ir::verifier::verify_function(func).map_err(CompileError::Verify)?;
         cx.stage_done(Stage::Verify);
     }
-    if legalize::is_legal(func, machine.native()) {
-        return Ok(None);
-    }
-    let mut legal = func.clone();
     let facts = Facts {
         native: machine.native(),
         endianness: machine.endianness(),
         runtime: &|opcode, result, operand| machine.runtime(opcode, result, operand),
+        compare: &|cc, ty| machine.runtime_compare(cc, ty),
+        strict_alignment: machine.strict_alignment(),
     };
+    if legalize::is_legal(func, &facts) {
+        return Ok(None);
+    }
+    let mut legal = func.clone();
     let origins = legalize::legalize(&mut legal, &facts)?;
     if cfg!(debug_assertions) {
         windlass_ir::verifier::verify_function(&legal).map_err(|faults| {

@@ -26,7 +26,7 @@ use crate::error::CompileError;
 use crate::legalize::{Native, Runtime};
 use crate::settings::Settings;
 use core::fmt;
-use windlass_ir::{Endianness, Function, Inst, Opcode, TrapCode, Type};
+use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, TrapCode, Type};
 use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
 
 /// Why an instruction could not be emitted: always a bug of the target's.
@@ -79,8 +79,12 @@ pub trait Machine: Sized {
     fn native(&self) -> &Native;
     /// The run-time routine for an opcode that gives a `result` from operands of type `operand`.
     fn runtime(&self, opcode: Opcode, result: Type, operand: Type) -> Option<Runtime>;
+    /// The run-time routine that compares floats of type `ty`, giving an i32 of 0 or 1.
+    fn runtime_compare(&self, cc: FloatCC, ty: Type) -> Option<Runtime>;
     /// Byte order of memory.
     fn endianness(&self) -> Endianness;
+    /// Must accesses be aligned to their size?
+    fn strict_alignment(&self) -> bool;
 
     // Selection.
 
