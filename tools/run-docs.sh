@@ -1,44 +1,73 @@
 #!/usr/bin/env bash
-# Runs the commands that documents show: every block that is fenced as "```sh run", in order, from the root of the
-# tree, each in a shell of its own that stops at the first command that fails.
+# Runs the commands that documents show, from the root of the tree, with `windlass` in the path.
 #
 #     tools/run-docs.sh FILE.md...
+#
+# Two kinds of fenced blocks are run:
+#
+#     ```sh run          all lines, in a shell of its own that stops at the first command that fails
+#     ```console run     each line behind "$ "; the lines after it are what it must print
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+if ! cargo build --release --locked --quiet -p windlass-tools; then
+    echo "the windlass command does not build" >&2
+    exit 1
+fi
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+export PATH="$target/release:$PATH"
+mkdir -p target
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
 blocks=0
 bad=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+
+# Runs the commands in $work/commands; 0 if all succeed. Commands get no input: they must not eat the document.
+run_sh() {
+    bash -euo pipefail "$work/commands" >"$work/log" 2>&1 </dev/null
+}
+
+# Runs each command of the session in $work/commands and compares what it prints.
+run_console() {
+    : >"$work/actual"
+    local line
+    while IFS= read -r line; do
+        [[ $line == '$ '* ]] || continue
+        printf '%s\n' "$line" >>"$work/actual"
+        bash -uo pipefail -c "${line#\$ }" >>"$work/actual" 2>&1 </dev/null
+    done <"$work/commands"
+    diff -u --label document --label actual "$work/commands" "$work/actual" >"$work/log"
+}
+
 for file in "$@"; do
-    block=""
-    inside=false
+    kind=""
     number=0
     while IFS= read -r line || [[ -n $line ]]; do
         number=$((number + 1))
-        if ! $inside; then
-            if [[ $line == '```sh run' ]]; then
-                inside=true
-                block=""
-                first=$((number + 1))
-            fi
+        if [[ -z $kind ]]; then
+            case $line in
+                '```sh run') kind=sh ;;
+                '```console run') kind=console ;;
+            esac
+            first=$((number + 1))
+            : >"$work/commands"
         elif [[ $line == '```' ]]; then
-            inside=false
             blocks=$((blocks + 1))
-            # A command that reads its input must not eat the document.
-            if bash -euo pipefail -c "$block" >"$log" 2>&1 </dev/null; then
+            if "run_$kind"; then
                 echo "$file:$first: ok"
             else
                 bad=$((bad + 1))
                 echo "$file:$first: failed"
-                printf '%s' "$block" | sed 's/^/    $ /'
-                tail -n 40 "$log" | sed 's/^/    /'
+                [[ $kind == console ]] || sed 's/^/    $ /' "$work/commands"
+                tail -n 60 "$work/log" | sed 's/^/    /'
             fi
+            kind=""
         else
-            block+="$line"$'\n'
+            printf '%s\n' "$line" >>"$work/commands"
         fi
     done <"$file"
-    if $inside; then
+    if [[ -n $kind ]]; then
         bad=$((bad + 1))
         echo "$file:$first: the block does not end"
     fi

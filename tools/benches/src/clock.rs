@@ -1,7 +1,8 @@
-//! What a stretch of work costs: processor time, and instructions retired where the system counts them.
+//! What a stretch of work costs: time, and instructions retired where the system counts them.
 //!
-//! Processor time of the thread comes from `/proc/thread-self/schedstat` where there is one: other work on the machine
-//! then counts little. Elsewhere it is the time of the clock on the wall.
+//! Time is that of the clock on the wall: what is measured takes a millisecond or so, less than a scheduler's slice, so that
+//! the middle one of many rounds is little disturbed by other work. (Processor time is counted in steps of several
+//! milliseconds on many systems.)
 
 use perf_event::events::Hardware;
 use perf_event::{Builder, Counter};
@@ -18,8 +19,6 @@ pub struct Cost {
 
 /// Measures stretches of work.
 pub struct Clock {
-    start: Instant,
-    cpu: bool,
     counter: Option<Counter>,
 }
 
@@ -28,7 +27,7 @@ impl Clock {
     pub fn new() -> Clock {
         let mut builder = Builder::new(Hardware::INSTRUCTIONS);
         builder.exclude_kernel(true);
-        Clock { start: Instant::now(), cpu: cpu_seconds().is_some(), counter: builder.build().ok() }
+        Clock { counter: builder.build().ok() }
     }
 
     /// Are instructions counted?
@@ -36,21 +35,12 @@ impl Clock {
         self.counter.is_some()
     }
 
-    /// What the seconds are.
-    pub fn unit(&self) -> &'static str {
-        if self.cpu { "processor time of the thread" } else { "time on the wall" }
-    }
-
-    fn seconds(&self) -> f64 {
-        let cpu = if self.cpu { cpu_seconds() } else { None };
-        cpu.unwrap_or_else(|| self.start.elapsed().as_secs_f64())
-    }
-
     /// Does `work` and says what it cost.
     pub fn measure(&mut self, work: impl FnOnce()) -> Cost {
-        let before = self.seconds();
         let counting = self.counter.as_mut().is_some_and(|c| c.reset().and_then(|()| c.enable()).is_ok());
+        let start = Instant::now();
         work();
+        let seconds = start.elapsed().as_secs_f64();
         let mut instructions = 0.0;
         if let Some(counter) = &mut self.counter
             && counting
@@ -58,15 +48,8 @@ impl Clock {
         {
             instructions = counter.read().unwrap_or(0) as f64;
         }
-        Cost { seconds: self.seconds() - before, instructions }
+        Cost { seconds, instructions }
     }
-}
-
-/// Seconds for which this thread has had a processor.
-fn cpu_seconds() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let nanoseconds: u64 = text.split_whitespace().next()?.parse().ok()?;
-    Some(nanoseconds as f64 * 1e-9)
 }
 
 /// The middle one of some numbers; 0 if there are none.

@@ -81,8 +81,9 @@ impl Windlass {
     }
 
     fn read(&self, text: &str) -> Result<WindlassProgram, String> {
-        let file = windlass_ir::text::parse_test_file(text).map_err(|e| e.to_string())?;
-        let functions = file.functions.into_iter().map(|f| f.function).collect();
+        let file = windlass_ir::text::parse_test_file(text, &windlass_ir::text::ParseOptions::default())
+            .map_err(|e| e.to_string())?;
+        let functions = file.functions.into_iter().map(|f| f.func).collect();
         Ok(WindlassProgram { target: Arc::clone(&self.target), functions, cx: windlass::Context::new() })
     }
 }
