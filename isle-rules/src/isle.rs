@@ -88,7 +88,9 @@ pub fn compile(inputs: &[PathBuf]) -> Result<String, String> {
 /// cargo to run the script again when one of them changes. Ends the build with
 /// the diagnostics if they do not compile.
 pub fn compile_to(out: &Output, name: &str, inputs: &[PathBuf]) {
-    for f in inputs {
+    // Generated files follow from the script's own code. Naming them would run it every time, since it writes them.
+    let generated = std::env::var_os("OUT_DIR").map(PathBuf::from);
+    for f in inputs.iter().filter(|f| generated.as_ref().is_none_or(|dir| !f.starts_with(dir))) {
         println!("cargo:rerun-if-changed={}", f.display());
     }
     match compile(inputs) {
