@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # Runs the commands that documents show, from the root of the tree, with `windlass` in the path.
 #
-#     tools/run-docs.sh FILE.md...
+#     tools/run-docs.sh [--bless] FILE.md...
 #
 # Two kinds of fenced blocks are run:
 #
 #     ```sh run          all lines, in a shell of its own that stops at the first command that fails
-#     ```console run     each line behind "$ "; the lines after it are what it must print
+#     ```console run     each line behind "$ "; the lines after it are what it must print, and what --bless writes there
 set -uo pipefail
 cd "$(dirname "$0")/.."
+
+bless=false
+if [[ ${1:-} == --bless ]]; then
+    bless=true
+    shift
+fi
 
 if ! cargo build --release --locked --quiet -p windlass-tools; then
     echo "the windlass command does not build" >&2
@@ -41,6 +47,7 @@ run_console() {
 }
 
 for file in "$@"; do
+    : >"$work/document"
     kind=""
     number=0
     while IFS= read -r line || [[ -n $line ]]; do
@@ -56,17 +63,26 @@ for file in "$@"; do
             blocks=$((blocks + 1))
             if "run_$kind"; then
                 echo "$file:$first: ok"
+            elif $bless && [[ $kind == console ]]; then
+                echo "$file:$first: blessed"
+                cp "$work/actual" "$work/commands"
             else
                 bad=$((bad + 1))
                 echo "$file:$first: failed"
                 [[ $kind == console ]] || sed 's/^/    $ /' "$work/commands"
                 tail -n 60 "$work/log" | sed 's/^/    /'
             fi
+            cat "$work/commands" >>"$work/document"
             kind=""
         else
             printf '%s\n' "$line" >>"$work/commands"
+            continue
         fi
+        printf '%s\n' "$line" >>"$work/document"
     done <"$file"
+    if $bless && ! cmp -s "$work/document" "$file"; then
+        cat "$work/document" >"$file"
+    fi
     if [[ -n $kind ]]; then
         bad=$((bad + 1))
         echo "$file:$first: the block does not end"

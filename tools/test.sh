@@ -76,12 +76,12 @@ step "format of the no-std check" cargo fmt --manifest-path tools/no-std/Cargo.t
 step "tree" tools/check-tree.sh
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "without std" cargo build --locked -p windlass-ir -p windlass-regalloc -p windlass --no-default-features
-step "really without std" cargo clippy --locked --manifest-path tools/no-std/Cargo.toml --target-dir target/no-std -- -D warnings
+step "really without std" cargo clippy --manifest-path tools/no-std/Cargo.toml --target-dir target/no-std -- -D warnings
 step "tests" cargo test --workspace --locked --no-fail-fast
 step "commands in documents" tools/run-docs.sh README.md ARCHITECTURE.md CONTRIBUTING.md docs/*.md isle-rules/README.md
 if $benches; then
-    step "lints of the benches" cargo clippy --locked --manifest-path tools/benches/Cargo.toml --target-dir target/benches -- -D warnings
-    step "benches" cargo run --release --locked --manifest-path tools/benches/Cargo.toml --target-dir target/benches -- --quick
+    step "lints of the benches" cargo clippy --manifest-path tools/benches/Cargo.toml --target-dir target/benches -- -D warnings
+    step "benches" cargo run --release --manifest-path tools/benches/Cargo.toml --target-dir target/benches -- --quick
 fi
 
 echo
