@@ -14,8 +14,11 @@ use std::fmt::Write;
 use windlass_ir::opcode::{Format, TABLE};
 use windlass_ir::{AtomicRmwOp, FloatCC, IntCC};
 
+/// The fields of a variant: name and type.
+type Fields = &'static [(&'static str, &'static str)];
+
 /// The variants of `InstData`: name, fields after `opcode`.
-const FORMATS: &[(Format, &str, &[(&str, &str)])] = &[
+const FORMATS: &[(Format, &str, Fields)] = &[
     (Format::Nullary, "Nullary", &[]),
     (Format::Unary, "Unary", &[("arg", "Value")]),
     (Format::UnaryImm, "UnaryImm", &[("imm", "Imm64")]),
