@@ -619,7 +619,7 @@ impl Context for Rules<'_> {
         let sign = 1 << (ty.bits() - 1);
         let power = Self::power_of_two(ty, n);
         // The unit in the last place of 2^n is 2^(n - p + 1).
-        let bits = if n + 1 <= p { power + (1 << (p - 1 - n)) } else { power + 1 };
+        let bits = if n < p { power + (1 << (p - 1 - n)) } else { power + 1 };
         self.float_constant(ty, bits | sign)
     }
     fn high_bound_signed(&mut self, int: Type, x: Value) -> Value {

@@ -52,8 +52,8 @@ impl Frame {
         if frame.pushed != 0 || makes_calls || keep_frame_pointer || used.contains(lr as u8) {
             frame.pushed |= 1 << lr;
         }
-        let doubles = (8..16u8).filter(|n| used.intersects(regs::units(regs::d(*n))));
-        if let (Some(first), Some(last)) = (doubles.clone().next(), doubles.last()) {
+        let mut doubles = (8..16u8).filter(|n| used.intersects(regs::units(regs::d(*n))));
+        if let (Some(first), Some(last)) = (doubles.clone().next(), doubles.next_back()) {
             frame.vpushed = (first, last - first + 1);
         }
 

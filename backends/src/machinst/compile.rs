@@ -332,12 +332,12 @@ impl<'a, M: Machine> Emitter<'a, M> {
             ir_blocks: func.layout.blocks().count() as u32,
             machine_insts: self.vcode.insts.len() as u32,
             machine_blocks: self.vcode.num_blocks() as u32,
-            intervals: allocation.intervals as u32,
-            splits: allocation.splits as u32,
-            spills: allocation.spills as u32,
-            reloads: allocation.reloads as u32,
-            moves: allocation.moves as u32,
-            remats: allocation.remats as u32,
+            intervals: allocation.intervals,
+            splits: allocation.splits,
+            spills: allocation.spills,
+            reloads: allocation.reloads,
+            moves: allocation.moves,
+            remats: allocation.remats,
             spill_bytes: self.allocation.spill_size_bytes,
             code_bytes: done.bytes.len() as u32,
             pool_words: done.pool_words,
@@ -376,21 +376,18 @@ fn empty_blocks<I: MachInst>(vcode: &VCode<I>, allocation: &Output) -> Vec<u32> 
         let edited = !allocation.edits_at(ProgPoint { inst, side: Side::Before }).is_empty();
         if edited { None } else { vcode.insts[range.start].as_jump().map(|label| label.index() as u32) }
     };
-    let mut forward: Vec<u32> = (0..vcode.num_blocks() as u32).collect();
-    for block in 0..vcode.num_blocks() {
+    let end_of_chain = |block: usize| {
         // A chain of empty blocks may be a cycle: an endless loop, whose first block met stays itself.
-        let (mut at, mut steps) = (block, 0);
-        while steps < MAX_CHAIN
-            && let Some(to) = only_jump(at)
-        {
-            at = to as usize;
-            steps += 1;
+        let mut at = block;
+        for _ in 0..MAX_CHAIN {
+            match only_jump(at) {
+                Some(to) => at = to as usize,
+                None => return at as u32,
+            }
         }
-        if steps < MAX_CHAIN {
-            forward[block] = at as u32;
-        }
-    }
-    forward
+        block as u32
+    };
+    (0..vcode.num_blocks()).map(end_of_chain).collect()
 }
 
 /// Longer chains of empty blocks are only shortened.

@@ -82,6 +82,9 @@ pub type InstOutput = SmallVec<[ValueRegs; 2]>;
 /// Why selection stopped. A rule's helper can only note it; the driver reports it.
 type Failure = Option<CompileError>;
 
+/// A block that was selected: its reversed instructions, where it leads, its parameters, and the block that it stands for.
+type DoneBlock = (core::ops::Range<usize>, Vec<Edge>, Vec<Reg>, Block);
+
 /// Selection of one function.
 pub struct Lower<'f, M: Machine> {
     /// The function.
@@ -159,7 +162,7 @@ impl<'f, M: Machine> Lower<'f, M> {
     /// Puts the blocks into their final order.
     fn assemble(
         mut self,
-        blocks: &[(core::ops::Range<usize>, Vec<Edge>, Vec<Reg>, Block)],
+        blocks: &[DoneBlock],
         insts: &[(M::Inst, SourceLoc, Option<Inst>)],
         loops: &LoopAnalysis,
     ) -> Result<Selected<M::Inst>, CompileError> {

@@ -52,6 +52,9 @@ impl Target for Shape {
         }
         Ok(CompiledCode { bytes: vec![0; 4], alignment: 4, ..CompiledCode::default() })
     }
+    fn legalize(&self, _: &Function, _: &mut Context) -> Result<Option<Function>, CompileError> {
+        Ok(None)
+    }
     fn print_vcode(&self, _: &Function, _: VCodeStage, _: &mut Context) -> Result<String, CompileError> {
         Ok(String::new())
     }

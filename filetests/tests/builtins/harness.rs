@@ -43,11 +43,14 @@ pub fn program() -> Program {
     Program::new(&library(&*target()).unwrap(), Machine::LE32).unwrap()
 }
 
+/// What is wrong with a call's results, given its arguments.
+pub type Check<'a> = dyn Fn(&[DataValue], &[DataValue]) -> Option<String> + 'a;
+
 /// A routine, and what the host says of it: `None` if a result is right.
 pub struct Case<'a> {
     pub routine: &'a str,
     /// Complains about the results for the arguments.
-    pub check: &'a dyn Fn(&[DataValue], &[DataValue]) -> Option<String>,
+    pub check: &'a Check<'a>,
 }
 
 impl Case<'_> {
