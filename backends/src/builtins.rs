@@ -10,7 +10,8 @@
 //! for the target's type of addresses. They have names of their own, `%__windlass_...`, or those of C;
 //! [`Target::runtime_names`](crate::Target::runtime_names) says under which names the target's ABI knows them.
 //!
-//! Cost: one pass over the module's relocations; only the files that hold a wanted routine are parsed.
+//! Cost: one pass over the module's relocations; if anything is missing, one over the texts for the names in them; only
+//! the files that hold a wanted routine are parsed.
 
 use crate::compiled::CompiledCode;
 use crate::context::Context;
@@ -22,26 +23,34 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use windlass_ir::text::parse_functions;
 use windlass_ir::{ExternalName, Function, LibCall, types};
 
-/// A file of routines.
-struct Source {
-    text: &'static str,
-    /// The names of its functions, in order.
-    functions: &'static [&'static str],
-}
+/// The files, each after those that it calls.
+static SOURCES: &[&str] = &[
+    include_str!("builtins/divide.clif"),
+    include_str!("builtins/divide128.clif"),
+    include_str!("builtins/memory.clif"),
+    include_str!("builtins/f32_add_mul.clif"),
+    include_str!("builtins/f32_div_sqrt_fma.clif"),
+    include_str!("builtins/f32_compare_round.clif"),
+    include_str!("builtins/f32_convert.clif"),
+    include_str!("builtins/f64_add_mul.clif"),
+    include_str!("builtins/f64_div_sqrt_fma.clif"),
+    include_str!("builtins/f64_compare_round.clif"),
+    include_str!("builtins/f64_convert.clif"),
+    include_str!("builtins/float_names.clif"),
+];
 
-static SOURCES: &[Source] = &[Source {
-    text: include_str!("builtins/divide.clif"),
-    functions: &[
-        "__windlass_udivmod32",
-        "__windlass_sdivmod32",
-        "__windlass_udivmod64",
-        "__windlass_sdivmod64",
-    ],
-}];
+/// How the names begin that no platform's library has.
+const OWN_PREFIX: &str = "__windlass_";
+
+/// The names of a file's functions, in order.
+fn function_names(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let headers = text.lines().filter_map(|line| line.strip_prefix("function %"));
+    headers.filter_map(|rest| rest.split_once('(').map(|(name, _)| name))
+}
 
 /// Names under which a target's run-time ABI knows routines of the library: the ABI's name, the library's own. A
 /// routine may have several; the first is the one that others of the library call.
@@ -68,21 +77,25 @@ impl core::error::Error for BuiltinError {}
 struct Library<'t> {
     target: &'t dyn Target,
     parsed: Vec<Option<Vec<Function>>>,
+    /// Where routines are, by their own names: the file, and the place there.
+    places: HashMap<&'static str, (usize, usize)>,
 }
 
 impl<'t> Library<'t> {
     fn new(target: &'t dyn Target) -> Library<'t> {
-        Library { target, parsed: SOURCES.iter().map(|_| None).collect() }
+        let names = SOURCES.iter().map(|text| function_names(text).enumerate());
+        let places = names
+            .enumerate()
+            .flat_map(|(file, names)| names.map(move |(place, name)| (name, (file, place))))
+            .collect();
+        Library { target, parsed: SOURCES.iter().map(|_| None).collect(), places }
     }
 
-    /// The routine that goes by `symbol` on this target: its file, and its place there.
+    /// The place of the routine that goes by `symbol` on this target.
     fn find(&self, symbol: &str) -> Option<(usize, usize)> {
         let names = self.target.runtime_names();
         let own = names.iter().find(|(name, _)| *name == symbol).map_or(symbol, |&(_, own)| own);
-        SOURCES.iter().enumerate().find_map(|(file, source)| {
-            let place = source.functions.iter().position(|name| *name == own)?;
-            Some((file, place))
-        })
+        self.places.get(own).copied()
     }
 
     /// What the library calls one of its routines on this target.
@@ -94,7 +107,7 @@ impl<'t> Library<'t> {
         let slot = &mut self.parsed[file];
         if slot.is_none() {
             let address = if self.target.address_type() == types::I32 { "i32" } else { "i64" };
-            let text = SOURCES[file].text;
+            let text = SOURCES[file];
             let text: Cow<'_, str> =
                 if text.contains("iaddr") { text.replace("iaddr", address).into() } else { text.into() };
             let functions = parse_functions(&text).map_err(|error| internal(error.to_string()))?;
@@ -112,6 +125,7 @@ impl<'t> Library<'t> {
         function.name = ExternalName::symbol(symbol);
         for callee in function.dfg.ext_funcs.values_mut() {
             if let ExternalName::Symbol(name) = &callee.name
+                && name.starts_with(OWN_PREFIX)
                 && let Some(name) = self.name_of(name)
             {
                 callee.name = ExternalName::Symbol(name.into());
@@ -133,10 +147,10 @@ fn internal(what: String) -> CompileError {
 pub fn library(target: &dyn Target) -> Result<Vec<Function>, BuiltinError> {
     let mut library = Library::new(target);
     let mut functions = Vec::new();
-    for (file, source) in SOURCES.iter().enumerate() {
-        for (place, own) in source.functions.iter().enumerate() {
-            let aliases = target.runtime_names().iter().filter(|(_, routine)| routine == own);
-            for symbol in aliases.map(|&(name, _)| name).chain([*own]) {
+    for (file, text) in SOURCES.iter().enumerate() {
+        for (place, own) in function_names(text).enumerate() {
+            let aliases = target.runtime_names().iter().filter(|(_, routine)| *routine == own);
+            for symbol in aliases.map(|&(name, _)| name).chain([own]) {
                 let routine = library.routine((file, place), symbol);
                 functions.push(routine.map_err(|error| error_at(symbol, error))?);
             }
@@ -156,6 +170,24 @@ fn error_at(symbol: &str, error: CompileError) -> BuiltinError {
 /// # Errors
 /// A routine does not compile for the target; the module then has those before it.
 pub fn link_missing(module: &mut Module, target: &dyn Target, cx: &mut Context) -> Result<(), BuiltinError> {
+    link(module, target, cx, &|_| true)
+}
+
+/// Adds what [`link_missing`] adds, but only routines that no platform's library has, those named `__windlass_...`:
+/// for an object file that a linker puts together with the platform's library.
+///
+/// # Errors
+/// As [`link_missing`].
+pub fn link_own(module: &mut Module, target: &dyn Target, cx: &mut Context) -> Result<(), BuiltinError> {
+    link(module, target, cx, &|symbol| symbol.starts_with(OWN_PREFIX))
+}
+
+fn link(
+    module: &mut Module,
+    target: &dyn Target,
+    cx: &mut Context,
+    wants: &dyn Fn(&str) -> bool,
+) -> Result<(), BuiltinError> {
     let mut defined: HashSet<ExternalName> = HashSet::new();
     defined.extend(module.functions().iter().map(|function| function.name.clone()));
     defined.extend(module.data().iter().map(|data| data.name.clone()));
@@ -170,11 +202,14 @@ pub fn link_missing(module: &mut Module, target: &dyn Target, cx: &mut Context) 
         }
     }
 
+    if wanted.is_empty() {
+        return Ok(());
+    }
     let mut library = Library::new(target);
     let mut next = 0;
     while let Some(symbol) = wanted.get(next).cloned() {
         next += 1;
-        let Some(place) = library.find(&symbol) else { continue };
+        let Some(place) = library.find(&symbol).filter(|_| wants(&symbol)) else { continue };
         let code: CompiledCode = library
             .routine(place, &symbol)
             .and_then(|function| target.compile(&function, cx))

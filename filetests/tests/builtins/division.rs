@@ -1,6 +1,6 @@
 //! Integer division against Rust's own.
 
-use crate::harness::{Case, Random, program, random_count, target};
+use crate::harness::{Case, Random, program, random_count};
 use windlass_ir::DataValue::{self, I32, I64};
 
 /// Numbers at the ends, near powers of two, and multiples of a few divisors with their neighbours.
@@ -61,7 +61,7 @@ fn check(routine: &str, value: fn(u64) -> DataValue, expected: fn(u64, u64) -> (
     case.interpret(&program(), pairs(value).into_iter().chain(random(value)));
     let mut arguments = pairs(value);
     arguments.extend(random(value).take(10_000));
-    case.emulate(&*target(), &arguments);
+    case.emulate(&arguments);
 }
 
 #[test]

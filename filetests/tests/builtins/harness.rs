@@ -9,6 +9,7 @@ use windlass_ir::interp::{Config, Interpreter, Machine, Outcome, Program};
 use windlass_ir::{DataValue, ExternalName, Function, Signature};
 
 /// A pseudo-random generator (Marsaglia's xorshift64*), the same numbers in every run.
+#[derive(Clone)]
 pub struct Random(pub u64);
 
 impl Random {
@@ -43,14 +44,13 @@ pub fn program() -> Program {
     Program::new(&library(&*target()).unwrap(), Machine::LE32).unwrap()
 }
 
-/// What is wrong with a call's results, given its arguments.
-pub type Check<'a> = dyn Fn(&[DataValue], &[DataValue]) -> Option<String> + 'a;
+/// What is wrong with the results for some arguments; `None` if they are right.
+pub type Check<'a> = &'a dyn Fn(&[DataValue], &[DataValue]) -> Option<String>;
 
-/// A routine, and what the host says of it: `None` if a result is right.
+/// A routine, and what the host says of it.
 pub struct Case<'a> {
     pub routine: &'a str,
-    /// Complains about the results for the arguments.
-    pub check: &'a Check<'a>,
+    pub check: Check<'a>,
 }
 
 impl Case<'_> {
@@ -82,8 +82,15 @@ impl Case<'_> {
         }
     }
 
-    /// Compiles the routine and runs it in the emulator with each list of arguments.
-    pub fn emulate(&self, target: &dyn Target, arguments: &[Vec<DataValue>]) {
+    /// Compiles the routine and runs it in the emulator with each list of arguments: with and without a float unit.
+    pub fn emulate(&self, arguments: &[Vec<DataValue>]) {
+        for name in ["armv7hf", "armv5"] {
+            let target = windlass::lookup(name).unwrap().build().unwrap();
+            self.emulate_on(&*target, arguments);
+        }
+    }
+
+    fn emulate_on(&self, target: &dyn Target, arguments: &[Vec<DataValue>]) {
         let functions = library(target).unwrap();
         let name = ExternalName::symbol(self.routine);
         let function: &Function = functions.iter().find(|function| function.name == name).unwrap();
@@ -99,10 +106,17 @@ impl Case<'_> {
             match outcome {
                 CallOutcome::Returned(results) => {
                     if let Some(what) = (self.check)(args, &results) {
-                        self.complain(args, &format!("{results:x?}"), &format!("{what}, compiled"));
+                        self.complain(
+                            args,
+                            &format!("{results:x?}"),
+                            &format!("{what}, compiled for {}", target.name()),
+                        );
                     }
                 }
-                other => self.complain(args, &other.to_string(), "it must return"),
+                other => {
+                    let what = format!("it must return, compiled for {}", target.name());
+                    self.complain(args, &other.to_string(), &what);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use windlass::builtins::link_missing;
+use windlass::builtins::{link_missing, link_own};
 use windlass::context::Stage;
 use windlass::exe::write_file_atomically;
 use windlass::ir::ExternalName;
@@ -141,7 +141,7 @@ pub fn run(args: &Args) -> Outcome {
             let codes = compile_file(&input, target, &mut cx, &mut table)?;
             let start = Instant::now();
             let bytes = match kind {
-                "obj" => object(&input, target, codes)?,
+                "obj" => object(&input, target, codes, &mut cx)?,
                 "exe" => executable(&input, target, codes, &mut cx)?,
                 "bin" => raw(&input, target, codes, &mut cx)?,
                 _ => asm(&input, target, &codes, args.side_by_side).into_bytes(),
@@ -219,9 +219,16 @@ fn vcode(input: &Input, target: &dyn Target, cx: &mut Context) -> Result<String,
     Ok(out)
 }
 
-fn object(input: &Input, target: &dyn Target, codes: Vec<CompiledCode>) -> Result<Vec<u8>, Failure> {
-    write_object(&module(input, codes), target.elf(), &ObjectOptions::default())
-        .map_err(|e| Failure::Input(format!("{}: {e}", input.path)))
+fn object(
+    input: &Input,
+    target: &dyn Target,
+    codes: Vec<CompiledCode>,
+    cx: &mut Context,
+) -> Result<Vec<u8>, Failure> {
+    let fail = |e: &dyn std::fmt::Display| Failure::Input(format!("{}: {e}", input.path));
+    let mut module = module(input, codes);
+    link_own(&mut module, target, cx).map_err(|e| fail(&e))?;
+    write_object(&module, target.elf(), &ObjectOptions::default()).map_err(|e| fail(&e))
 }
 
 fn executable(
