@@ -105,21 +105,27 @@ pub fn is_plain_symbol(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'))
 }
 
+/// Writes what stands between quotes, so that it reads back: quotes, backslashes and control characters escaped.
+pub(crate) fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            write!(f, "\\{c}")?;
+        } else if c.is_control() {
+            write!(f, "\\u{{{:x}}}", c as u32)?;
+        } else {
+            write!(f, "{c}")?;
+        }
+    }
+    Ok(())
+}
+
 impl fmt::Display for ExternalName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ExternalName::Symbol(name) if is_plain_symbol(name) => write!(f, "%{name}"),
             ExternalName::Symbol(name) => {
                 f.write_str("%\"")?;
-                for c in name.chars() {
-                    if matches!(c, '"' | '\\') {
-                        write!(f, "\\{c}")?;
-                    } else if c.is_control() {
-                        write!(f, "\\u{{{:x}}}", c as u32)?;
-                    } else {
-                        write!(f, "{c}")?;
-                    }
-                }
+                write_quoted(f, name)?;
                 f.write_str("\"")
             }
             ExternalName::User { namespace, index } => write!(f, "u{namespace}:{index}"),

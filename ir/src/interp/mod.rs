@@ -54,8 +54,6 @@ mod program;
 mod slots;
 
 #[cfg(test)]
-mod matrix;
-#[cfg(test)]
 mod tests;
 
 pub use memory::{Memory, OutOfBounds};

@@ -9,7 +9,7 @@
 
 use crate::dfg::{DebugTag, UserStackMapEntry, ValueDef};
 use crate::entities::*;
-use crate::extname::ExternalName;
+use crate::extname::write_quoted;
 use crate::function::{Function, GlobalValueData, RegionData, StackSlotData};
 use crate::immediates::{Imm64, Offset32};
 use crate::instdata::{BlockCall, ExceptionItem, InstData};
@@ -135,11 +135,9 @@ impl fmt::Display for GlobalValueData {
 
 impl fmt::Display for RegionData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Quoted as names are.
-        let quoted = ExternalName::Symbol(alloc::format!("{} ", self.description));
-        let quoted = alloc::format!("{quoted}");
-        let inner = quoted.get(2..quoted.len().saturating_sub(2)).unwrap_or("");
-        write!(f, "{} \"{inner}\"", self.user_id)
+        write!(f, "{} \"", self.user_id)?;
+        write_quoted(f, &self.description)?;
+        f.write_str("\"")
     }
 }
 

@@ -1,7 +1,7 @@
 //! A function as a whole, and the entities that its text names.
 
 use super::infer::Pending;
-use super::numbering::{self, Numbering};
+use super::numbering::Numbering;
 use super::preamble::Table;
 use super::{ParsedFunction, Parser, Result};
 use crate::entities::*;
@@ -27,8 +27,8 @@ pub(super) struct FunctionParser<'p, 'a> {
     pub(super) funcs: Table,
     pub(super) constants: Table,
     pub(super) regions: Table,
-    /// Most numbers that a kind of preamble entities may span.
-    pub(super) preamble_limit: usize,
+    /// How long the function is.
+    pub(super) tokens: usize,
     /// Uses before a definition, to be checked at the end.
     forward_values: Vec<(Value, Span)>,
     forward_blocks: Vec<(Block, Span)>,
@@ -62,7 +62,6 @@ impl Parser<'_> {
         let tokens = &self.rest()[..count];
         let values = Numbering::new(tokens, Kind::Value, &mut slack);
         let blocks = Numbering::new(tokens, Kind::Block, &mut slack);
-        let preamble_limit = numbering::limit(tokens.len(), slack);
         self.slack = slack;
 
         let mut func = Function::new(name, signature);
@@ -88,7 +87,7 @@ impl Parser<'_> {
             funcs: Table::default(),
             constants: Table::default(),
             regions: Table::default(),
-            preamble_limit,
+            tokens: count,
             forward_values: Vec::new(),
             forward_blocks: Vec::new(),
             pending: Vec::new(),

@@ -10,9 +10,16 @@ pub(super) const TOTAL_SLACK: usize = 1 << 20;
 /// Indices above this do not fit a block argument.
 const LARGEST: usize = crate::instdata::MAX_BLOCK_ARG_INDEX as usize;
 
-/// How many numbers a function of `tokens` tokens may span.
-pub(super) fn limit(tokens: usize, slack: usize) -> usize {
-    tokens.saturating_mul(4).saturating_add(slack.min(SLACK)).min(LARGEST)
+/// May entities of a function of `tokens` tokens have numbers below `count`? If so, what goes beyond the function's
+/// length is taken from `slack`.
+pub(super) fn keep(count: usize, tokens: usize, slack: &mut usize) -> bool {
+    let by_length = tokens.saturating_mul(4);
+    let beyond = count.saturating_sub(by_length);
+    let kept = count <= LARGEST && beyond <= SLACK.min(*slack);
+    if kept {
+        *slack -= beyond;
+    }
+    kept
 }
 
 /// The numbers of one kind of entity, each given its index.
@@ -28,8 +35,7 @@ impl Numbering {
     pub(super) fn new(tokens: &[Token], kind: Kind, slack: &mut usize) -> Numbering {
         let numbers = || tokens.iter().filter(|t| t.kind == kind).map(|t| t.num);
         let count = numbers().max().map_or(0, |max| max as usize + 1);
-        if count <= limit(tokens.len(), *slack) {
-            *slack -= count.saturating_sub(tokens.len().saturating_mul(4)).min(*slack);
+        if keep(count, tokens.len(), slack) {
             return Numbering::Same(count as u32);
         }
         let mut sorted: Vec<u32> = numbers().collect();

@@ -4,7 +4,7 @@
 //! into the function's tables when all are known.
 
 use super::function::FunctionParser;
-use super::{Parser, Result};
+use super::{Parser, Result, numbering};
 use crate::dfg::ExtFuncData;
 use crate::entities::*;
 use crate::extname::ExternalName;
@@ -216,7 +216,7 @@ impl FunctionParser<'_, '_> {
     }
 
     /// Sorts declarations by number, refuses two of the same number, and decides whether numbers are indices.
-    fn table<T>(&self, decls: &mut [Decl<T>]) -> Result<Table> {
+    fn table<T>(&mut self, decls: &mut [Decl<T>]) -> Result<Table> {
         decls.sort_by_key(|d| d.number);
         let twice = decls.windows(2).filter(|pair| pair[0].number == pair[1].number);
         if let Some([first, second]) = twice.min_by_key(|pair| pair[1].span) {
@@ -229,7 +229,7 @@ impl FunctionParser<'_, '_> {
         }
         let numbers: Vec<u32> = decls.iter().map(|d| d.number).collect();
         let span = numbers.last().map_or(0, |&last| last as usize + 1);
-        Ok(Table { numbers, dense: span > self.preamble_limit })
+        Ok(Table { numbers, dense: !numbering::keep(span, self.tokens, &mut self.p.slack) })
     }
 }
 

@@ -1,18 +1,13 @@
 //! Tests over the whole opcode table: everything scalar runs, and nothing brings the interpreter down.
 
 use super::*;
-use crate::builder::{FuncCursor, InstBuilder};
 use crate::condcodes::{FloatCC, IntCC};
-use crate::entities::Value;
-use crate::function::{Function, StackSlotData};
 use crate::immediates::{Ieee32, Ieee64, Imm64, Offset32};
 use crate::instdata::{AtomicRmwOp, InstData};
 use crate::memflags::MemFlags;
 use crate::opcode::{Ctrl, Format, OpcodeDef, TABLE, Ty, TypeSet};
-use crate::signature::{AbiParam, CallConv, Signature};
 use crate::text::{parse_function, parse_functions};
-use crate::types::{F32, F64, I8, I16, I32, I64, I128};
-use crate::verifier::verify_function;
+use crate::types::{F32, F64};
 use alloc::collections::BTreeSet;
 use alloc::vec;
 
