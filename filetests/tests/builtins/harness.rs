@@ -35,6 +35,9 @@ pub fn random_count() -> usize {
     }
 }
 
+/// Targets to compile for: with and without a float unit, and with strict alignment.
+pub const TARGETS: [&str; 2] = ["armv7hf", "armv5"];
+
 pub fn target() -> Box<dyn Target> {
     windlass::lookup("armv7hf").unwrap().build().unwrap()
 }
@@ -82,9 +85,9 @@ impl Case<'_> {
         }
     }
 
-    /// Compiles the routine and runs it in the emulator with each list of arguments: with and without a float unit.
+    /// Compiles the routine and runs it in the emulator with each list of arguments.
     pub fn emulate(&self, arguments: &[Vec<DataValue>]) {
-        for name in ["armv7hf", "armv5"] {
+        for name in TARGETS {
             let target = windlass::lookup(name).unwrap().build().unwrap();
             self.emulate_on(&*target, arguments);
         }
