@@ -28,11 +28,26 @@ fn main() -> ExitCode {
             trials.push(Trial::test(format!("{kind}/{name}"), move || run(&file)));
         }
     }
+    for target in OTHER_TARGETS {
+        trials.push(Trial::test(format!("target/{target}"), move || run_on(target)));
+    }
     for stress in STRESS {
         let setting = setting(stress);
         trials.push(Trial::test(format!("stress/{stress}"), move || run_stressed(setting)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Targets that the run tests do not name: all run tests hold on them too.
+const OTHER_TARGETS: &[&str] = &["armv7", "armv6", "armv5"];
+
+fn run_on(target: &str) -> Result<(), Failed> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let roots = ["tests/run", "tests/programs/p32", "../examples"].map(|root| here.join(root));
+    let files = find_files(&roots).map_err(|e| e.to_string())?;
+    let options = Options { targets: vec![target.to_owned()], jobs: 1, ..Options::default() };
+    let summary = run_files(&files, &options, &|_| {});
+    if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }
 }
 
 /// Settings that change code and never its meaning: every run test holds under each of them.
@@ -45,6 +60,7 @@ const STRESS: &[&str] = &[
     "stress_branch_range=64",
     "stress_block_padding=60",
     "stress_shuffle_blocks=1",
+    "stress_legalize_core",
     "preserve_frame_pointers",
     "opt_level=none",
     "opt_level=size",

@@ -12,6 +12,9 @@ pub enum Expect<'a> {
     Traps(&'a str),
 }
 
+/// The targets with 32-bit addresses.
+pub const ARM: &[&str] = &["armv7hf", "armv7", "armv6", "armv5"];
+
 /// A test file.
 pub struct File {
     /// Its name without `.clif`.

@@ -373,15 +373,12 @@ fn conversion(file: &mut File, types: &[Type], wide: Option<Type>) {
 
 /// The files about integers.
 pub fn files() -> Vec<File> {
-    let arm = ["armv7hf"];
     let all = [I8, I16, I32, I64, I128];
     let mut out = Vec::new();
     for (suffix, types) in [("", &NARROW[..]), ("-i128", &[I128])] {
         let mut add = |name: &str, about: &str, make: &dyn Fn(&mut File)| {
             let name = format!("{name}{suffix}");
-            // Division of i128 is a routine of the run-time library.
-            let targets: &[&str] = if name == "division-i128" { &[] } else { &arm };
-            let mut file = File::new(&name, about, targets);
+            let mut file = File::new(&name, about, ARM);
             make(&mut file);
             out.push(file);
         };
@@ -405,7 +402,7 @@ pub fn files() -> Vec<File> {
             conversion(f, types, wide);
         });
     }
-    let mut file = File::new("add-trap", "Sums that trap when they do not fit.", &arm);
+    let mut file = File::new("add-trap", "Sums that trap when they do not fit.", ARM);
     add_trap(&mut file);
     out.push(file);
     out

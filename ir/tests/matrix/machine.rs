@@ -442,7 +442,7 @@ pub fn files() -> Vec<File> {
         make(&mut file);
         out.push(file);
     };
-    for (address, bits, arm) in [(I32, "p32", &["armv7hf"][..]), (I64, "p64", &[])] {
+    for (address, bits, arm) in [(I32, "p32", ARM), (I64, "p64", &[])] {
         add(format!("memory-{bits}"), "Loads and stores of every size and byte order.", arm, &|f| {
             memory(f, address, &NARROW);
             addresses(f, address);
@@ -450,7 +450,7 @@ pub fn files() -> Vec<File> {
         add(format!("memory-i128-{bits}"), "Loads and stores of i128.", arm, &|f| {
             memory(f, address, &[I128]);
         });
-        add(format!("memory-float-{bits}"), "Loads and stores of floats.", &[], &|f| {
+        add(format!("memory-float-{bits}"), "Loads and stores of floats.", arm, &|f| {
             memory(f, address, &[F32, F64]);
         });
         add(format!("atomics-{bits}"), "Atomic accesses by one thread.", &[], &|f| {
@@ -472,8 +472,8 @@ pub fn files() -> Vec<File> {
             try_calls(f, address);
         });
     }
-    add("control".into(), "Branches, returns, traps.", &["armv7hf"], &control);
-    add("control-wide".into(), "Conditions and results of i128 and floats.", &[], &|f| {
+    add("control".into(), "Branches, returns, traps.", ARM, &control);
+    add("control-wide".into(), "Conditions and results of i128 and floats.", ARM, &|f| {
         branches(f, &[I128]);
         returns(f, &[I128, F32, F64]);
     });
