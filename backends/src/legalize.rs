@@ -134,6 +134,8 @@ pub struct Runtime {
     pub name: ExternalName,
     /// The convention that it is called by.
     pub call_conv: CallConv,
+    /// It takes and gives floats as integers of the same bits.
+    pub floats_as_bits: bool,
 }
 
 /// What legalization needs to know about the target.
@@ -346,6 +348,18 @@ impl Rules<'_> {
     }
 
     fn call_routine(&mut self, routine: Runtime, ty: Type, args: &[Value]) -> Value {
+        if routine.floats_as_bits {
+            let is_float = |ty: Type| matches!(ty, types::F32 | types::F64);
+            let bits: SmallVec<[Value; 4]> =
+                args.iter().map(|&v| if is_float(self.value_ty(v)) { self.to_bits(v) } else { v }).collect();
+            let routine = Runtime { floats_as_bits: false, ..routine };
+            if !is_float(ty) {
+                return self.call_routine(routine, ty, &bits);
+            }
+            let int = Type::int(ty.bits()).unwrap_or(ty);
+            let result = self.call_routine(routine, int, &bits);
+            return self.from_bits(ty, result);
+        }
         let params = args.iter().map(|&v| AbiParam::new(self.func.dfg.value_type(v))).collect();
         let signature =
             Signature { params, returns: alloc::vec![AbiParam::new(ty)], call_conv: routine.call_conv };

@@ -211,6 +211,11 @@ pub(crate) fn run_legalized(run: &mut FileRun<'_>, file: &SourceFile, on: &TestT
             Err(e) => return fail_all(run, &lines, &name, &e.to_string()),
         }
     }
+    // What the functions call now may be the run-time library's.
+    match windlass::builtins::library(&*on.target) {
+        Ok(library) => functions.extend(library),
+        Err(e) => return fail_all(run, &lines, &name, &e.to_string()),
+    }
     let calls: Vec<_> = lines.iter().map(|line| (&line.function, line.args.as_slice())).collect();
     match interpret(&functions, targets::machine_of(&*on.target), &calls, run.options.fuel) {
         Ok(results) => {

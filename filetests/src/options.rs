@@ -13,13 +13,22 @@ pub struct Options {
     pub bless: bool,
     /// Files that are worked at the same time.
     pub jobs: usize,
+    /// Run lines are also checked on the functions as each target legalizes them, in the interpreter.
+    pub legalize: bool,
     /// Most instructions that an interpreted call may take.
     pub fuel: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { targets: Vec::new(), settings: Vec::new(), bless: false, jobs: 1, fuel: 4_000_000_000 }
+        Options {
+            targets: Vec::new(),
+            settings: Vec::new(),
+            bless: false,
+            jobs: 1,
+            legalize: false,
+            fuel: 4_000_000_000,
+        }
     }
 }
 

@@ -172,6 +172,9 @@ fn run_text(run: &mut FileRun<'_>, text: &str) {
             Command::Run | Command::Interpret => {
                 if !std::mem::replace(&mut executed, true) {
                     execute::run(run, &file, if runs { &targets } else { &[] }, &machines);
+                    if run.options.legalize {
+                        targets.iter().for_each(|target| execute::run_legalized(run, &file, target));
+                    }
                 }
             }
             _ => commands::run(run, &file, *command, &targets),

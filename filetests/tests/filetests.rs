@@ -31,6 +31,9 @@ fn main() -> ExitCode {
     for target in OTHER_TARGETS {
         trials.push(Trial::test(format!("target/{target}"), move || run_on(target)));
     }
+    for target in LEGALIZED {
+        trials.push(Trial::test(format!("legalize/{target}"), move || run_legalized(target)));
+    }
     for stress in STRESS {
         let setting = setting(stress);
         trials.push(Trial::test(format!("stress/{stress}"), move || run_stressed(setting)));
@@ -48,6 +51,31 @@ fn run_on(target: &str) -> Result<(), Failed> {
     let options = Options { targets: vec![target.to_owned()], jobs: 1, ..Options::default() };
     let summary = run_files(&files, &options, &|_| {});
     if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }
+}
+
+/// Every expansion does what the instruction does: the table's run lines hold on legalized functions, in the
+/// interpreter. With a small core of native operations nearly every rule is at work; without a float unit the
+/// library's calls are.
+const LEGALIZED: &[&str] = &["armv7hf", "armv5"];
+
+fn run_legalized(target: &str) -> Result<(), Failed> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let roots = ["tests/run", "tests/matrix"].map(|root| here.join(root));
+    let mut files = find_files(&roots).map_err(|e| e.to_string())?;
+    files.retain(|file| !file.to_string_lossy().contains("p64"));
+    let options = Options {
+        targets: vec![target.to_owned()],
+        settings: vec![setting("stress_legalize_core")],
+        legalize: true,
+        jobs: 1,
+        ..Options::default()
+    };
+    let mut summary = run_files(&files, &options, &|_| {});
+    // What the target does not compile at all is another test's business.
+    for file in &mut summary.files {
+        file.checks.retain(|check| check.target.as_deref().is_some_and(|t| t.ends_with("legalized")));
+    }
+    if summary.failed() == 0 && summary.passed() > 0 { Ok(()) } else { Err(summary.render(false).into()) }
 }
 
 /// Settings that change code and never its meaning: every run test holds under each of them.

@@ -88,15 +88,15 @@ pub(super) fn routine(opcode: Opcode, result: Type, operand: Type) -> Option<Run
         _ => None,
     };
     if let Some(name) = division {
-        return Some(Runtime { name: ExternalName::Symbol(name.into()), call_conv: CallConv::SystemV });
+        return Some(routine_of(ExternalName::Symbol(name.into()), CallConv::SystemV));
     }
     let name = float_name(opcode, result, operand)?;
     if let Some(libcall) = LibCall::from_name(name) {
-        return Some(Runtime { name: ExternalName::LibCall(libcall), call_conv: CallConv::SystemV });
+        return Some(routine_of(ExternalName::LibCall(libcall), CallConv::SystemV));
     }
     // The ABI's helpers, and those on bits, have the base standard's convention in every program.
     let call_conv = if name.starts_with("__") { CallConv::Aapcs } else { CallConv::SystemV };
-    Some(Runtime { name: ExternalName::Symbol(name.into()), call_conv })
+    Some(routine_of(ExternalName::Symbol(name.into()), call_conv))
 }
 
 /// Names for floating point: of the ABI, of routines of the IR, of the library itself where neither has one (or, for
@@ -155,6 +155,11 @@ fn float_name(opcode: Opcode, result: Type, operand: Type) -> Option<&'static st
     })
 }
 
+/// The base standard passes floats in core registers, as integers of their bits.
+fn routine_of(name: ExternalName, call_conv: CallConv) -> Runtime {
+    Runtime { name, call_conv, floats_as_bits: call_conv == CallConv::Aapcs }
+}
+
 /// The routine that compares floats (section 4.1.2, tables 3 and 5).
 pub(super) fn comparison(cc: FloatCC, ty: Type) -> Option<Runtime> {
     let name = match (cc, ty) {
@@ -172,5 +177,5 @@ pub(super) fn comparison(cc: FloatCC, ty: Type) -> Option<Runtime> {
         (FloatCC::Unordered, types::F64) => "__aeabi_dcmpun",
         _ => return None,
     };
-    Some(Runtime { name: ExternalName::Symbol(name.into()), call_conv: CallConv::Aapcs })
+    Some(routine_of(ExternalName::Symbol(name.into()), CallConv::Aapcs))
 }
