@@ -24,6 +24,7 @@ const SELECTORS: &[(&str, &[&str])] = &[(
         "arm/convert.isle",
         "arm/float.isle",
         "arm/mem.isle",
+        "arm/atomic.isle",
         "arm/branch.isle",
         "arm/call.isle",
     ],

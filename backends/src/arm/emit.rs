@@ -3,6 +3,7 @@
 //! Above each expansion it is drawn as assembly. `ip` is the scratch register of all of them. None but `emit_table`
 //! and calls touches the flags.
 
+use super::atomic::Atomic;
 use super::frame::Frame;
 use super::imm::*;
 use super::minst::{Features, Inst};
@@ -155,6 +156,7 @@ pub fn room(inst: &MInst) -> Room {
         MInst::Real(_) | MInst::Access { .. } | MInst::Move { .. } => {
             Room { bytes: 4, fixups: 0, pool_bytes: 0 }
         }
+        MInst::Atomic(_) => Room { bytes: Atomic::MAX_BYTES, fixups: 0, pool_bytes: 0 },
         MInst::Table { info, .. } => Room { bytes: ROOM.bytes + 4 * info.targets.len() as u32, ..ROOM },
         _ => ROOM,
     }
@@ -199,6 +201,8 @@ impl Emit<'_> {
             MInst::Args { .. } => Ok(()),
             MInst::Return { .. } => self.epilogue(),
             MInst::Call(info) => self.call(info),
+            MInst::Atomic(atomic) => self.atomic(atomic),
+            MInst::Barrier => self.barrier(),
             MInst::Jump { to } => self.jump(*to, next),
             MInst::CondJump { cond, then, other } => self.cond_jump(*cond, *then, *other, next),
             MInst::Table { index, info } => self.table(*index, info),

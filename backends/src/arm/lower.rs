@@ -2,6 +2,7 @@
 //!
 //! The rules are `isle-rules/arm/*.isle`. Helpers that the generated code calls are named as the rules name them.
 
+use super::atomic::{Atomic, Width};
 use super::call::{self, CallKind};
 use super::imm::*;
 use super::minst::{Features, Inst as ArmInst};
@@ -13,8 +14,8 @@ use alloc::boxed::Box;
 use alloc::format;
 use smallvec::smallvec;
 use windlass_ir::{
-    Endianness, FloatCC, FuncRef, GlobalValue, GlobalValueData, Inst, InstData, IntCC, MemFlags, Offset32,
-    Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
+    AtomicRmwOp, Endianness, FloatCC, FuncRef, GlobalValue, GlobalValueData, Inst, InstData, IntCC, MemFlags,
+    Offset32, Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
 };
 
 /// Selection of a function for ARM.
@@ -149,6 +150,30 @@ impl Rules<'_, '_> {
 
     fn temp(&mut self) -> WritableReg {
         self.cx.temp(regs::GPR)
+    }
+
+    fn atomic(&mut self, atomic: Atomic) {
+        self.cx.emit(MInst::Atomic(Box::new(atomic)));
+    }
+
+    /// A value of at most a word from its own byte order to that of memory, or back.
+    fn in_order(&mut self, flags: MemFlags, ty: Type, rm: Reg) -> Reg {
+        if !is_swapped(flags) || ty == types::I8 {
+            return rm;
+        }
+        let rd = self.temp();
+        self.real(if ty == types::I16 { ArmInst::Rev16 { rd, rm } } else { ArmInst::Rev { rd, rm } });
+        rd.to_reg()
+    }
+
+    /// The same of a doubleword.
+    fn in_order64(&mut self, flags: MemFlags, x: ValueRegs) -> ValueRegs {
+        let &[lo, hi] = x.regs() else { return x };
+        if !is_swapped(flags) {
+            return x;
+        }
+        let low = self.in_order(flags, types::I32, hi);
+        ValueRegs::two(low, self.in_order(flags, types::I32, lo))
     }
 
     /// The constant's bits, if its type has at most 32.
@@ -576,6 +601,60 @@ impl generated::Context for Rules<'_, '_> {
         rd.to_reg()
     }
 
+    // ----- Atomic accesses -----
+
+    fn has_v6k(&mut self) -> Option<()> {
+        self.cx.machine.features().contains(Features::V6K).then_some(())
+    }
+    fn barrier(&mut self) {
+        self.cx.emit(MInst::Barrier);
+    }
+    fn atomic_load_64(&mut self, flags: MemFlags, rn: Reg) -> ValueRegs {
+        let (rt, rt2) = (self.temp(), self.temp());
+        self.access(flags, &ArmInst::Ldrexd { rt, rt2, rn });
+        self.in_order64(flags, ValueRegs::two(rt.to_reg(), rt2.to_reg()))
+    }
+    fn atomic_store_64(&mut self, flags: MemFlags, address: Reg, x: ValueRegs) {
+        let old = [self.temp(), self.temp()];
+        let x = self.in_order64(flags, x);
+        let (value, code) = ([self.lo(x), self.hi(x)], flags.trap_code());
+        self.atomic(Atomic::Store64 { old, address, value, code });
+    }
+    fn atomic_rmw_32(
+        &mut self,
+        flags: MemFlags,
+        ty: Type,
+        op: &AtomicRmwOp,
+        address: Reg,
+        operand: Reg,
+    ) -> Reg {
+        let (old, new) = (self.temp(), self.temp());
+        let width = Width { bytes: ty.bytes() as u8, swapped: is_swapped(flags), code: flags.trap_code() };
+        self.atomic(Atomic::Rmw { old, new, address, operand, op: *op, width });
+        old.to_reg()
+    }
+    fn atomic_rmw_64(&mut self, flags: MemFlags, op: &AtomicRmwOp, address: Reg, x: ValueRegs) -> ValueRegs {
+        let (old, new) = ([self.temp(), self.temp()], [self.temp(), self.temp()]);
+        let operand = [self.lo(x), self.hi(x)];
+        let (swapped, code) = (is_swapped(flags), flags.trap_code());
+        self.atomic(Atomic::Rmw64 { old, new, address, operand, op: *op, swapped, code });
+        ValueRegs::two(old[0].to_reg(), old[1].to_reg())
+    }
+    fn atomic_cas_32(&mut self, flags: MemFlags, ty: Type, address: Reg, x: Reg, y: Reg) -> Reg {
+        let old = self.temp();
+        let (expected, new) = (self.in_order(flags, ty, x), self.in_order(flags, ty, y));
+        let width = Width { bytes: ty.bytes() as u8, swapped: false, code: flags.trap_code() };
+        self.atomic(Atomic::Cas { old, address, expected, new, width });
+        self.in_order(flags, ty, old.to_reg())
+    }
+    fn atomic_cas_64(&mut self, flags: MemFlags, address: Reg, x: ValueRegs, y: ValueRegs) -> ValueRegs {
+        let old = [self.temp(), self.temp()];
+        let (x, y) = (self.in_order64(flags, x), self.in_order64(flags, y));
+        let (expected, new) = ([self.lo(x), self.hi(x)], [self.lo(y), self.hi(y)]);
+        self.atomic(Atomic::Cas64 { old, address, expected, new, code: flags.trap_code() });
+        self.in_order64(flags, ValueRegs::two(old[0].to_reg(), old[1].to_reg()))
+    }
+
     // ----- Control flow -----
 
     fn label(&mut self, _: generated::Labels, i: u32) -> Label {
@@ -607,6 +686,11 @@ impl generated::Context for Rules<'_, '_> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         call::gen_return(self.cx, args)
     }
+}
+
+/// Is memory in the other byte order?
+fn is_swapped(flags: MemFlags) -> bool {
+    flags.endianness(Endianness::Little) == Endianness::Big
 }
 
 /// Routines of the run-time ABI (section 4.3.1): quotient and remainder.

@@ -2,6 +2,7 @@
 //!
 //! Each pseudo-instruction's expansion is drawn above its `emit_*` in `emit.rs`.
 
+use super::atomic::Atomic;
 use super::imm::Cond;
 use super::minst::Inst;
 use super::regs::{self, reg_name};
@@ -143,6 +144,10 @@ pub enum MInst {
     },
     /// A call.
     Call(Box<CallInfo>),
+    /// A loop of exclusive accesses.
+    Atomic(Box<Atomic>),
+    /// Orders all accesses before before all accesses after.
+    Barrier,
     /// A jump.
     Jump {
         /// Where to.
@@ -195,7 +200,7 @@ impl MInst {
             MInst::Real(inst) | MInst::Access { inst, .. } => {
                 inst.sets_flags().contains(super::minst::Flags::NZCV)
             }
-            MInst::Call(_) | MInst::Table { .. } => true,
+            MInst::Call(_) | MInst::Table { .. } | MInst::Atomic(_) => true,
             _ => false,
         }
     }
@@ -237,7 +242,12 @@ impl MachInst for MInst {
                 info.defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg));
             }
             MInst::Table { index, .. } => v.reg_use(index),
-            MInst::Jump { .. } | MInst::CondJump { .. } | MInst::TrapIf { .. } | MInst::Trap { .. } => {}
+            MInst::Atomic(atomic) => atomic.visit_operands(v),
+            MInst::Barrier
+            | MInst::Jump { .. }
+            | MInst::CondJump { .. }
+            | MInst::TrapIf { .. }
+            | MInst::Trap { .. } => {}
         }
     }
 
@@ -334,6 +344,8 @@ impl MachInst for MInst {
                 }
                 Ok(())
             }
+            MInst::Atomic(atomic) => atomic.print(out, name),
+            MInst::Barrier => write!(out, "barrier"),
             MInst::Jump { to } => write!(out, "b {to}"),
             MInst::CondJump { cond, then, other } => write!(out, "b{cond} {then} else {other}"),
             MInst::Table { index, info } => {
