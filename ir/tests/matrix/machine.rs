@@ -453,7 +453,7 @@ pub fn files() -> Vec<File> {
         add(format!("memory-float-{bits}"), "Loads and stores of floats.", arm, &|f| {
             memory(f, address, &[F32, F64]);
         });
-        add(format!("atomics-{bits}"), "Atomic accesses by one thread.", &[], &|f| {
+        add(format!("atomics-{bits}"), "Atomic accesses by one thread.", arm, &|f| {
             atomics(f, address, &NARROW)
         });
         add(format!("atomics-i128-{bits}"), "Atomic accesses to i128.", &[], &|f| {
