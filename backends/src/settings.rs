@@ -26,6 +26,9 @@ pub struct Settings {
     pub regalloc_checker: bool,
     /// `inst_ranges`: keep which code comes from which instruction.
     pub inst_ranges: bool,
+    /// `enable_pinned_reg`: one register is the embedder's, outside of every convention: `get_pinned_reg` reads it,
+    /// `set_pinned_reg` writes it, nothing else touches it and nobody restores it.
+    pub enable_pinned_reg: bool,
     /// `preserve_frame_pointers`: every function keeps a frame pointer.
     pub preserve_frame_pointers: bool,
     /// Settings that make small programs reach rare paths. They change code, never its meaning.
@@ -130,6 +133,7 @@ impl Settings {
             "enable_verifier" => self.skip_verifier = !parse_bool(name, value)?,
             "regalloc_checker" => self.regalloc_checker = parse_bool(name, value)?,
             "inst_ranges" => self.inst_ranges = parse_bool(name, value)?,
+            "enable_pinned_reg" => self.enable_pinned_reg = parse_bool(name, value)?,
             "preserve_frame_pointers" => self.preserve_frame_pointers = parse_bool(name, value)?,
             "stress_max_regs" => self.stress.max_regs = Some(parse_number(name, value)?),
             "stress_spill_all" => self.stress.spill_all = parse_bool(name, value)?,

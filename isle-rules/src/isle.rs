@@ -27,6 +27,7 @@ const SELECTORS: &[(&str, &[&str])] = &[(
         "arm/atomic.isle",
         "arm/branch.isle",
         "arm/call.isle",
+        "arm/special.isle",
     ],
 )];
 

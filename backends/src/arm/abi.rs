@@ -1,7 +1,9 @@
 //! Calling conventions of 32-bit ARM: where arguments and results are.
 //!
 //! The Procedure Call Standard for the Arm Architecture (AAPCS, IHI 0042) and its VFP variant. `fast` and `tail` are
-//! the platform's own convention. Results beyond what C returns are Windlass's: integers in `r0`–`r3`, floats
+//! the platform's own convention, but that a `tail` function takes its stack arguments off the stack: at its return
+//! the stack pointer is above them. So a tail call may pass more on the stack than its caller was passed, in
+//! constant stack: what the caller's caller finds afterwards does not depend on who returned. Results beyond what C returns are Windlass's: integers in `r0`–`r3`, floats
 //! in `s0`/`d0` and up, and what finds no register in memory that the caller provides, whose address it
 //! passes before all arguments.
 
@@ -42,6 +44,8 @@ pub struct SigAbi {
     pub returns: Vec<Location>,
     /// Bytes of arguments on the stack.
     pub stack_arg_bytes: u32,
+    /// Bytes of them that the callee takes off the stack: all in the `tail` convention, none in others.
+    pub popped_bytes: u32,
     /// Bytes of results in memory. If any, `r0` has their address.
     pub return_area_bytes: u32,
 }
@@ -86,6 +90,9 @@ impl SigAbi {
             abi.params.push(location);
         }
         abi.stack_arg_bytes = stack.next_multiple_of(8);
+        if sig.call_conv == CallConv::Tail {
+            abi.popped_bytes = abi.stack_arg_bytes;
+        }
         Ok(abi)
     }
 }

@@ -10,8 +10,8 @@ use crate::machinst::{InstOutput, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
-use windlass_ir::{ArgumentExtension, ExternalName, SigRef, Signature, Type, Value, types};
-use windlass_regalloc::PReg;
+use windlass_ir::{ArgumentExtension, CallConv, ExternalName, SigRef, Signature, Type, Value, types};
+use windlass_regalloc::{PReg, UnitSet};
 
 /// What kind of call.
 pub(super) struct CallKind {
@@ -138,6 +138,7 @@ fn words(location: &Location) -> SmallVec<[u32; 2]> {
 /// Brings arguments into the entry block's parameters.
 pub(super) fn gen_entry(cx: &mut Lower<'_>) {
     let Some(abi) = sig_abi(cx, &cx.func.signature) else { return };
+    cx.frame.popped_bytes = abi.popped_bytes;
     let mut defs: Vec<(WritableReg, PReg)> = Vec::new();
     let mut loads: Vec<(WritableReg, u32)> = Vec::new();
     let mut moves = Vec::new();
@@ -215,14 +216,14 @@ fn store_at(cx: &mut Lower<'_>, rt: Reg, rn: Reg, at: u32) {
     }
 }
 
-/// A call with the values `args`.
-pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<InstOutput> {
-    let func = cx.func;
-    let sig = &func.dfg.signatures[kind.sig];
-    let abi = sig_abi(cx, sig)?;
-    cx.makes_calls = true;
-    cx.outgoing_bytes = cx.outgoing_bytes.max(abi.stack_arg_bytes + abi.return_area_bytes);
-
+/// Brings arguments to where `abi` has them: the registers that are returned, and the stack at `base` in `area`.
+fn pass_args(
+    cx: &mut Lower<'_>,
+    abi: &SigAbi,
+    args: &[Value],
+    area: FrameArea,
+    base: i32,
+) -> Vec<(Reg, PReg)> {
     let mut uses: Vec<(Reg, PReg)> = Vec::new();
     for (location, &v) in abi.params.iter().zip(args) {
         let regs = outgoing(cx, location, v);
@@ -232,12 +233,56 @@ pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Op
                 Some(Place::Reg(preg)) => uses.push((reg, *preg)),
                 _ => {
                     if let Some(at) = memory.next() {
-                        cx.emit(MInst::FrameStore { rt: reg, area: FrameArea::Outgoing, offset: at as i32 });
+                        cx.emit(MInst::FrameStore { rt: reg, area, offset: base + at as i32 });
                     }
                 }
             }
         }
     }
+    uses
+}
+
+/// A tail call with the values `args`.
+///
+/// Its stack arguments end where this function's own do, and grow down from there over them and over what the frame
+/// keeps free for that. This function's arguments have been in registers of their own since its entry, so that
+/// nothing is read that has been written over.
+pub(super) fn gen_tail_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<()> {
+    let func = cx.func;
+    let sig = &func.dfg.signatures[kind.sig];
+    if sig.call_conv != CallConv::Tail || func.signature.call_conv != CallConv::Tail {
+        cx.unsupported("a tail call outside of the tail convention".into());
+        return None;
+    }
+    let own = sig_abi(cx, &func.signature)?;
+    let abi = sig_abi(cx, sig)?;
+    cx.frame.tail_call_bytes = cx.frame.tail_call_bytes.max(abi.popped_bytes);
+    let base = own.popped_bytes as i32 - abi.popped_bytes as i32;
+    let mut uses = pass_args(cx, &abi, args, FrameArea::Incoming, base);
+    if abi.return_area_bytes > 0 {
+        // The results are the callee's to write to where our caller wants them.
+        uses.push((return_area(cx).to_reg(), regs::r(0)));
+    }
+    cx.emit(MInst::TailCall(Box::new(CallInfo {
+        target: kind.target,
+        callee: kind.callee,
+        uses,
+        defs: Vec::new(),
+        clobbers: UnitSet::EMPTY,
+        popped_bytes: abi.popped_bytes,
+    })));
+    Some(())
+}
+
+/// A call with the values `args`.
+pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<InstOutput> {
+    let func = cx.func;
+    let sig = &func.dfg.signatures[kind.sig];
+    let abi = sig_abi(cx, sig)?;
+    cx.frame.makes_calls = true;
+    cx.frame.outgoing_bytes = cx.frame.outgoing_bytes.max(abi.stack_arg_bytes + abi.return_area_bytes);
+
+    let mut uses = pass_args(cx, &abi, args, FrameArea::Outgoing, 0);
     if abi.return_area_bytes > 0 {
         let rd = cx.temp(regs::GPR);
         let offset = abi.stack_arg_bytes as i32;
@@ -268,6 +313,7 @@ pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Op
         uses,
         defs,
         clobbers: cx.machine.call_clobbers(),
+        popped_bytes: abi.popped_bytes,
     })));
     for (rd, at) in loads {
         let offset = (abi.stack_arg_bytes + at) as i32;
@@ -281,7 +327,7 @@ pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Op
 
 /// Calls a routine of the run-time library with up to four words, which returns four in `r0`–`r3`.
 pub(super) fn runtime_call(cx: &mut Lower<'_>, name: &str, args: &[Reg]) -> [Reg; 4] {
-    cx.makes_calls = true;
+    cx.frame.makes_calls = true;
     let uses = args.iter().zip(0..).map(|(&reg, n)| (reg, regs::r(n))).collect();
     let results = [(); 4].map(|()| cx.temp(regs::GPR));
     let returned = if args.len() == 2 { 2 } else { 4 };
@@ -292,6 +338,7 @@ pub(super) fn runtime_call(cx: &mut Lower<'_>, name: &str, args: &[Reg]) -> [Reg
         uses,
         defs,
         clobbers: cx.machine.call_clobbers(),
+        popped_bytes: 0,
     })));
     results.map(WritableReg::to_reg)
 }

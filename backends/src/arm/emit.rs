@@ -201,6 +201,7 @@ impl Emit<'_> {
             MInst::Args { .. } => Ok(()),
             MInst::Return { .. } => self.epilogue(),
             MInst::Call(info) => self.call(info),
+            MInst::TailCall(info) => self.tail_call(info),
             MInst::Atomic(atomic) => self.atomic(atomic),
             MInst::Barrier => self.barrier(),
             MInst::Jump { to } => self.jump(*to, next),
@@ -398,8 +399,25 @@ impl Emit<'_> {
         }
     }
 
-    /// `push {list} ; vpush {list} ; sub sp, sp, #local`
+    /// `add sp, sp, #imm` for each eight bits of `bytes`: needs no register.
+    fn raise_sp(&mut self, bytes: u32) -> Result {
+        for imm in chunks(bytes) {
+            self.real(&Inst::AddImm { rd: w(SP), rn: SP, imm })?;
+        }
+        Ok(())
+    }
+
+    /// The reverse of `raise_sp`.
+    fn lower_sp(&mut self, bytes: u32) -> Result {
+        for imm in chunks(bytes) {
+            self.real(&Inst::SubImm { rd: w(SP), rn: SP, imm })?;
+        }
+        Ok(())
+    }
+
+    /// `sub sp, sp, #tail ; push {list} ; vpush {list} ; sub sp, sp, #local`
     pub(super) fn prologue(&mut self) -> Result {
+        self.lower_sp(self.frame.tail_bytes)?;
         if let Some(list) = PushList::new(self.frame.pushed) {
             self.real(&Inst::Push { list })?;
         } else if self.frame.pushed != 0 {
@@ -429,6 +447,11 @@ impl Emit<'_> {
 
     /// The reverse of the prologue, and `pop {…, pc}` or `bx lr`.
     fn epilogue(&mut self) -> Result {
+        let above = self.frame.tail_bytes + self.frame.popped_bytes;
+        if above != 0 {
+            self.take_down(above)?;
+            return self.real(&Inst::Bx { rm: LR });
+        }
         let local = self.frame.local_bytes;
         if local != 0 {
             match ArmImm::encode(local) {
@@ -454,16 +477,57 @@ impl Emit<'_> {
         }
     }
 
-    /// `bl symbol` or `blx reg`
+    /// ```text
+    ///     add sp, sp, #local ; vpop {list} ; pop {list} ; add sp, sp, #above
+    /// ```
+    /// Leaves `ip` as it is.
+    fn take_down(&mut self, above: u32) -> Result {
+        self.raise_sp(self.frame.local_bytes)?;
+        let (first, count) = self.frame.vpushed;
+        if let Some(list) = DRegList::new(first.into(), count.into()) {
+            self.real(&Inst::VpopF64 { list })?;
+        }
+        if let Some(list) = PushList::new(self.frame.pushed) {
+            self.real(&Inst::Pop { list })?;
+        } else if self.frame.pushed != 0 {
+            self.real(&Inst::PopOne { rt: w(LR) })?;
+        }
+        self.raise_sp(above)
+    }
+
+    /// The frame goes, but for the callee's arguments, which lie where its caller's caller expects to have them taken off.
+    /// ```text
+    ///     mov ip, callee               of a call through a register
+    ///     add sp, sp, #local ; …       see take_down
+    ///     b symbol                     or  bx ip
+    /// ```
+    fn tail_call(&mut self, info: &CallInfo) -> Result {
+        let above = (self.frame.tail_bytes + self.frame.popped_bytes).saturating_sub(info.popped_bytes);
+        if let Some(callee) = info.callee {
+            self.copy(w(IP), callee)?;
+        }
+        self.take_down(above)?;
+        match &info.target {
+            CallTarget::Name(symbol) => {
+                let place = self.buf.offset();
+                self.buf.reloc_at(place, reloc::JUMP24, symbol.clone(), -i64::from(PC_AHEAD));
+                self.real(&Inst::B { target: BranchOffset::ZERO })
+            }
+            CallTarget::Reg => self.real(&Inst::Bx { rm: IP }),
+        }
+    }
+
+    /// `bl symbol` or `blx reg`, and where the callee took its arguments off `sub sp, sp, #popped`
     fn call(&mut self, info: &CallInfo) -> Result {
         match (&info.target, info.callee) {
             (CallTarget::Name(symbol), _) => {
                 let place = self.buf.offset();
                 self.buf.reloc_at(place, reloc::CALL, symbol.clone(), -i64::from(PC_AHEAD));
-                self.real(&Inst::Bl { target: BranchOffset::ZERO })
+                self.real(&Inst::Bl { target: BranchOffset::ZERO })?;
             }
-            (CallTarget::Reg, callee) => self.real(&Inst::Blx { rm: callee.unwrap_or(Reg::NONE) }),
+            (CallTarget::Reg, callee) => self.real(&Inst::Blx { rm: callee.unwrap_or(Reg::NONE) })?,
         }
+        self.lower_sp(info.popped_bytes)
     }
 
     fn branch_to(&mut self, label: Label) -> Result {
@@ -635,6 +699,16 @@ impl Emit<'_> {
 fn two_immediates(value: u32) -> Option<(ArmImm, ArmImm)> {
     let low = value & (0xff << (value.trailing_zeros().min(30) & !1));
     Some((ArmImm::encode(low)?, ArmImm::encode(value - low)?))
+}
+
+/// `bytes` as a sum of modified immediates, at most four.
+fn chunks(bytes: u32) -> impl Iterator<Item = ArmImm> {
+    let mut rest = bytes;
+    core::iter::from_fn(move || {
+        let low = rest & 0xff_u32.wrapping_shl(rest.trailing_zeros() & !1);
+        rest -= low;
+        ArmImm::encode(low).filter(|_| low != 0)
+    })
 }
 
 /// The low and the high 16 bits.

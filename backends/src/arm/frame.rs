@@ -3,9 +3,13 @@
 use super::pseudo::FrameArea;
 use super::regs;
 use crate::error::CompileError;
+use crate::machinst::FrameNeeds;
 use windlass_ir::entity::SecondaryMap;
 use windlass_ir::{Function, StackSlot};
 use windlass_regalloc::{Output, SpillSlot};
+
+/// The caller's frame pointer and the return address, which are pushed first.
+const RECORD_BYTES: u32 = 8;
 
 /// Largest frame: offsets stay positive in 32 bits.
 const MAX_FRAME: u64 = 1 << 30;
@@ -17,6 +21,11 @@ pub struct Frame {
     pub pushed: u16,
     /// First double-precision register that the prologue pushes, and how many.
     pub vpushed: (u8, u8),
+    /// Bytes above what is pushed and below the arguments that the caller pushed: where arguments of tail calls
+    /// outgrow them.
+    pub tail_bytes: u32,
+    /// Bytes of the caller's arguments that the function takes off the stack.
+    pub popped_bytes: u32,
     /// Bytes below what is pushed.
     pub local_bytes: u32,
     spill_offset: u32,
@@ -33,23 +42,26 @@ impl Frame {
     /// Lays out the frame of `func`.
     pub fn new(
         func: &Function,
-        outgoing_bytes: u32,
-        makes_calls: bool,
+        needs: &FrameNeeds,
         allocation: &Output,
         keep_frame_pointer: bool,
     ) -> Result<Frame, CompileError> {
-        let mut frame = Frame::default();
+        let mut frame = Frame {
+            tail_bytes: needs.tail_call_bytes.saturating_sub(needs.popped_bytes),
+            popped_bytes: needs.popped_bytes,
+            ..Frame::default()
+        };
         let used = allocation.used;
         for n in 4..12 {
             if used.contains(n) {
                 frame.pushed |= 1 << n;
             }
         }
-        if keep_frame_pointer {
+        if keep_frame_pointer || needs.frame_record {
             frame.pushed |= 1 << regs::FP.index();
         }
         let lr = regs::LR.index();
-        if frame.pushed != 0 || makes_calls || keep_frame_pointer || used.contains(lr as u8) {
+        if frame.pushed != 0 || needs.makes_calls || used.contains(lr as u8) {
             frame.pushed |= 1 << lr;
         }
         let mut doubles = (8..16u8).filter(|n| used.intersects(regs::units(regs::d(*n))));
@@ -57,7 +69,7 @@ impl Frame {
             frame.vpushed = (first, last - first + 1);
         }
 
-        let mut size = u64::from(outgoing_bytes).next_multiple_of(8);
+        let mut size = u64::from(needs.outgoing_bytes).next_multiple_of(8);
         frame.spill_offset = size as u32;
         size += u64::from(allocation.spill_size_bytes);
         for (slot, data) in &func.stack_slots {
@@ -87,7 +99,7 @@ impl Frame {
 
     /// Bytes of the whole frame.
     pub fn size_bytes(&self) -> u32 {
-        self.local_bytes + self.pushed_bytes()
+        self.local_bytes + self.pushed_bytes() + self.tail_bytes
     }
 
     /// The offset of a spill slot.
@@ -104,6 +116,7 @@ impl Frame {
             }
             FrameArea::Outgoing => (0, 1),
             FrameArea::Incoming => (self.size_bytes(), 1),
+            FrameArea::Record => (self.local_bytes + self.pushed_bytes() - RECORD_BYTES, 1),
         }
     }
 }

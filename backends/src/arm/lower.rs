@@ -655,6 +655,36 @@ impl generated::Context for Rules<'_, '_> {
         self.in_order64(flags, ValueRegs::two(old[0].to_reg(), old[1].to_reg()))
     }
 
+    // ----- Registers that the machine keeps -----
+
+    fn stack_pointer(&mut self) -> Reg {
+        let (rd, rm) = (self.temp(), Reg::from_preg(regs::SP));
+        self.real(ArmInst::Mov { rd, rm });
+        rd.to_reg()
+    }
+    fn frame_pointer(&mut self) -> Reg {
+        self.cx.frame.frame_record = true;
+        let rd = self.temp();
+        self.cx.emit(MInst::FrameAddr { rd, area: FrameArea::Record, offset: 0 });
+        rd.to_reg()
+    }
+    fn return_address(&mut self) -> Reg {
+        self.cx.frame.frame_record = true;
+        let rd = self.temp();
+        self.cx.emit(MInst::FrameLoad { rd, area: FrameArea::Record, offset: 4 });
+        rd.to_reg()
+    }
+    fn pinned(&mut self) -> Option<Reg> {
+        if !self.cx.machine.settings.enable_pinned_reg {
+            self.cx.unsupported("the pinned register without the setting enable_pinned_reg".into());
+            return None;
+        }
+        Some(Reg::from_preg(regs::PINNED))
+    }
+    fn set_pinned(&mut self, pinned: Reg, rm: Reg) {
+        self.real(ArmInst::Mov { rd: WritableReg::from_reg(pinned), rm });
+    }
+
     // ----- Control flow -----
 
     fn label(&mut self, _: generated::Labels, i: u32) -> Label {
@@ -681,6 +711,18 @@ impl generated::Context for Rules<'_, '_> {
         let (&callee, args) = args.split_first()?;
         let callee = self.reg(callee);
         call::gen_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+    }
+    fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
+        let data = &self.cx.func.dfg.ext_funcs[func];
+        let target = CallTarget::Name(data.name.clone());
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        call::gen_tail_call(self.cx, CallKind { target, callee: None, sig: data.signature }, args)
+    }
+    fn gen_tail_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<()> {
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        let (&callee, args) = args.split_first()?;
+        let callee = self.reg(callee);
+        call::gen_tail_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
     }
     fn gen_return(&mut self, args: ValueList) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);

@@ -36,6 +36,8 @@ pub struct CallInfo {
     pub defs: Vec<(WritableReg, PReg)>,
     /// What the callee may destroy.
     pub clobbers: UnitSet,
+    /// Bytes of stack arguments that the callee takes off the stack.
+    pub popped_bytes: u32,
 }
 
 /// A jump table.
@@ -54,6 +56,8 @@ pub enum FrameArea {
     Slot(StackSlot),
     /// Arguments that this function's caller passed on the stack.
     Incoming,
+    /// The frame record: the caller's frame pointer and above it the return address.
+    Record,
     /// Arguments that this function passes on the stack, and room for results of its callees.
     Outgoing,
 }
@@ -144,6 +148,8 @@ pub enum MInst {
     },
     /// A call.
     Call(Box<CallInfo>),
+    /// A call that takes this function's place.
+    TailCall(Box<CallInfo>),
     /// A loop of exclusive accesses.
     Atomic(Box<Atomic>),
     /// Orders all accesses before before all accesses after.
@@ -234,7 +240,7 @@ impl MachInst for MInst {
             MInst::FrameStore { rt, .. } => v.reg_use(rt),
             MInst::Args { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg)),
             MInst::Return { uses } => uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg)),
-            MInst::Call(info) => {
+            MInst::Call(info) | MInst::TailCall(info) => {
                 if let Some(callee) = &mut info.callee {
                     v.reg_use(callee);
                 }
@@ -302,6 +308,7 @@ impl MachInst for MInst {
         let area = |area: FrameArea, offset: i32| match area {
             FrameArea::Slot(slot) => alloc::format!("[{slot}{offset:+}]"),
             FrameArea::Incoming => alloc::format!("[incoming{offset:+}]"),
+            FrameArea::Record => alloc::format!("[record{offset:+}]"),
             FrameArea::Outgoing => alloc::format!("[outgoing{offset:+}]"),
         };
         match self {
@@ -332,7 +339,10 @@ impl MachInst for MInst {
                 write!(out, "return")?;
                 print_places(out, uses.iter().copied())
             }
-            MInst::Call(info) => {
+            MInst::Call(info) | MInst::TailCall(info) => {
+                if matches!(self, MInst::TailCall(_)) {
+                    write!(out, "tail ")?;
+                }
                 match (&info.target, info.callee) {
                     (CallTarget::Name(symbol), _) => write!(out, "call {symbol}")?,
                     (CallTarget::Reg, callee) => write!(out, "call {}", name(callee.unwrap_or(Reg::NONE)))?,

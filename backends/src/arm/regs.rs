@@ -52,6 +52,9 @@ pub const fn d(n: u8) -> PReg {
     PReg::new(FIRST_D + n)
 }
 
+/// The pinned register, where there is one. It shares its pair with the frame pointer, so that keeping both costs one
+/// pair.
+pub const PINNED: PReg = r(10);
 /// Frame pointer, where a function has one.
 pub const FP: PReg = r(11);
 /// Scratch register, never allocated.

@@ -15,7 +15,7 @@ use crate::error::CompileError;
 use crate::legalize::{self, Native, Runtime};
 use crate::machinst::buffer::IslandInfo;
 use crate::machinst::{
-    Buffer, EmitError, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
+    Buffer, EmitError, FrameNeeds, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
 };
 use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
@@ -156,7 +156,13 @@ impl TargetBuilder for ArmBuilder {
     fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
         let variant = self.variant;
         let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
-        let reserved = if self.settings.preserve_frame_pointers { 1 << regs::FP.index() } else { 0 };
+        let mut reserved = 0;
+        if self.settings.preserve_frame_pointers {
+            reserved |= 1 << regs::FP.index();
+        }
+        if self.settings.enable_pinned_reg {
+            reserved |= 1 << regs::PINNED.index();
+        }
         let features = self.features;
         let has = |name: &str| {
             Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits))
@@ -337,14 +343,8 @@ impl Machine for ArmTarget {
         check_flags(vcode)
     }
 
-    fn frame(
-        &self,
-        func: &Function,
-        outgoing_bytes: u32,
-        makes_calls: bool,
-        allocation: &Output,
-    ) -> Result<Frame, CompileError> {
-        Frame::new(func, outgoing_bytes, makes_calls, allocation, self.settings.preserve_frame_pointers)
+    fn frame(&self, func: &Function, needs: &FrameNeeds, allocation: &Output) -> Result<Frame, CompileError> {
+        Frame::new(func, needs, allocation, self.settings.preserve_frame_pointers)
     }
     fn frame_size(&self, frame: &Frame) -> u32 {
         frame.size_bytes()

@@ -229,9 +229,8 @@ impl<'a, M: Machine> Emitter<'a, M> {
         selected: &'a mut Selected<M::Inst>,
         allocation: &'a Output,
     ) -> Result<Self, CompileError> {
-        let (outgoing, calls) = (selected.outgoing_bytes, selected.makes_calls);
         assign_registers(&mut selected.vcode, allocation);
-        let frame = machine.frame(func, outgoing, calls, allocation)?;
+        let frame = machine.frame(func, &selected.frame, allocation)?;
         let reach = machine.settings().stress.branch_range;
         let buf = Buffer::new(selected.vcode.num_blocks(), machine.island_info(), reach);
         let forward = empty_blocks(&selected.vcode, allocation);

@@ -101,10 +101,8 @@ pub struct Lower<'f, M: Machine> {
     /// The block at work, backward.
     backward: Vec<(M::Inst, SourceLoc, Option<Inst>)>,
     failure: Failure,
-    /// Bytes of arguments that calls pass on the stack, the most of any call.
-    pub outgoing_bytes: u32,
-    /// Does the function call anything?
-    pub makes_calls: bool,
+    /// What the code selected so far wants of the frame.
+    pub frame: FrameNeeds,
     /// The register that keeps the address where the caller wants results that found no register, once it is
     /// needed. The target defines it on entry.
     pub return_area: Option<WritableReg>,
@@ -133,8 +131,7 @@ impl<'f, M: Machine> Lower<'f, M> {
             forward: Vec::new(),
             backward: Vec::new(),
             failure: None,
-            outgoing_bytes: 0,
-            makes_calls: false,
+            frame: FrameNeeds::default(),
             return_area: None,
             current: None,
         };
@@ -199,7 +196,7 @@ impl<'f, M: Machine> Lower<'f, M> {
             inst.map_labels(&mut |label| Label::new(position[label.index()]));
         }
         vcode.finish(self.classes);
-        Ok(Selected { vcode, outgoing_bytes: self.outgoing_bytes, makes_calls: self.makes_calls })
+        Ok(Selected { vcode, frame: self.frame })
     }
 
     /// Every value of a reachable block gets its registers.
@@ -542,10 +539,23 @@ fn shuffle(items: &mut [usize], seed: u64) {
 pub struct Selected<I> {
     /// The code.
     pub vcode: VCode<I>,
-    /// Bytes at the bottom of the frame for arguments of calls.
+    /// What it wants of the frame.
+    pub frame: FrameNeeds,
+}
+
+/// What selected code wants of the function's frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FrameNeeds {
+    /// Bytes of arguments that calls pass on the stack and of results that they want there, the most of any call.
     pub outgoing_bytes: u32,
-    /// Does the function call anything?
+    /// Does the function call anything and go on?
     pub makes_calls: bool,
+    /// Bytes of arguments that tail calls pass on the stack, the most of any.
+    pub tail_call_bytes: u32,
+    /// Bytes of its own stack arguments that the function takes off the stack when it returns.
+    pub popped_bytes: u32,
+    /// Does it ask for its frame pointer or its return address?
+    pub frame_record: bool,
 }
 
 /// Integer types of at most 32 bits.

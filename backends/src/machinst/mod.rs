@@ -18,7 +18,7 @@ pub mod types;
 pub mod vcode;
 
 pub use buffer::{Buffer, Label, Room};
-pub use lower::{InstOutput, Lower, ValueRegs};
+pub use lower::{FrameNeeds, InstOutput, Lower, ValueRegs};
 pub use reg::{OperandVisitor, Reg, Writable, WritableReg};
 pub use vcode::VCode;
 
@@ -108,8 +108,7 @@ pub trait Machine: Sized {
     fn frame(
         &self,
         func: &Function,
-        outgoing_bytes: u32,
-        makes_calls: bool,
+        needs: &FrameNeeds,
         allocation: &Output,
     ) -> Result<Self::Frame, CompileError>;
     /// Bytes of stack that the frame takes.
