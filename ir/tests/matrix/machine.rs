@@ -434,6 +434,17 @@ block4:
     file.run(&format!("{op}_{address}"), &[(6, I32)], Expect::Gives(&[(1, I8)]));
 }
 
+/// ARM targets with exclusive accesses of every size.
+const EXCLUSIVE: &[&str] = &["armv7hf", "armv7"];
+
+/// The ARM targets with a pinned register.
+const PINNED: &[&str] = &[
+    "armv7hf enable_pinned_reg",
+    "armv7 enable_pinned_reg",
+    "armv6 enable_pinned_reg",
+    "armv5 enable_pinned_reg",
+];
+
 /// The files about the rest.
 pub fn files() -> Vec<File> {
     let mut out = Vec::new();
@@ -442,7 +453,9 @@ pub fn files() -> Vec<File> {
         make(&mut file);
         out.push(file);
     };
-    for (address, bits, arm) in [(I32, "p32", ARM), (I64, "p64", &[])] {
+    for (address, bits, arm, atomic, pinned) in
+        [(I32, "p32", ARM, EXCLUSIVE, PINNED), (I64, "p64", &[], &[], &[])]
+    {
         add(format!("memory-{bits}"), "Loads and stores of every size and byte order.", arm, &|f| {
             memory(f, address, &NARROW);
             addresses(f, address);
@@ -453,19 +466,19 @@ pub fn files() -> Vec<File> {
         add(format!("memory-float-{bits}"), "Loads and stores of floats.", arm, &|f| {
             memory(f, address, &[F32, F64]);
         });
-        add(format!("atomics-{bits}"), "Atomic accesses by one thread.", arm, &|f| {
+        add(format!("atomics-{bits}"), "Atomic accesses by one thread.", atomic, &|f| {
             atomics(f, address, &NARROW)
         });
         add(format!("atomics-i128-{bits}"), "Atomic accesses to i128.", &[], &|f| {
             atomics(f, address, &[I128])
         });
-        add(format!("registers-{bits}"), "Registers that the machine keeps.", &[], &|f| {
+        add(format!("registers-{bits}"), "Registers that the machine keeps.", pinned, &|f| {
             registers(f, address)
         });
         add(format!("calls-{bits}"), "Calls of every kind but those that catch.", arm, &|f| {
             calls(f, address)
         });
-        add(format!("tail-calls-{bits}"), "Calls that leave no frame behind.", &[], &|f| {
+        add(format!("tail-calls-{bits}"), "Calls that leave no frame behind.", arm, &|f| {
             tail_calls(f, address)
         });
         add(format!("try-calls-{bits}"), "Calls that would catch, of callees that return.", &[], &|f| {
