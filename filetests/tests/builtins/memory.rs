@@ -216,7 +216,7 @@ block0(v0: i32, v1: i32, v2: i32):
 ";
 
 fn pattern() -> Vec<u8> {
-    let byte = |i: u32| (i * 37) ^ (i * 37 >> 3);
+    let byte = |i: u32| (i * 37) ^ ((i * 37) >> 3);
     (0..ROOM as u32).map(|i| byte(i) as u8).collect()
 }
 
