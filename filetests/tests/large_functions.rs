@@ -95,7 +95,8 @@ fn check(target: &dyn Target, steps: u32) -> windlass::Stats {
 fn a_function_of_five_megabytes_runs_with_pools_in_reach() {
     let stats = check(&*target("armv7hf", &[("opt_level", "size")]), 320_000);
     assert!(stats.code_bytes > 5_000_000, "{} bytes", stats.code_bytes);
-    assert!(stats.pool_words >= 320_000, "{} pool words", stats.pool_words);
+    // All but the few constants that two immediates make.
+    assert!(stats.pool_words >= 319_000, "{} pool words", stats.pool_words);
 }
 
 #[test]
