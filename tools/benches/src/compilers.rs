@@ -161,7 +161,9 @@ impl Compiler for Cranelift {
     }
 
     fn load(&self, text: &str) -> Result<Box<dyn Program>, String> {
-        let functions = cranelift_reader::parse_functions(text).map_err(|e| e.to_string())?;
+        // The header names machines that the reader does not know.
+        let start = if text.starts_with("function") { 0 } else { text.find("\nfunction").unwrap_or(0) };
+        let functions = cranelift_reader::parse_functions(&text[start..]).map_err(|e| e.to_string())?;
         Ok(Box::new(CraneliftProgram {
             isa: Arc::clone(&self.isa),
             functions,
