@@ -17,6 +17,7 @@ use crate::opcode::{Ctrl, Opcode};
 use crate::types::Type;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use cranelift_entity::EntitySet;
 
 /// Lines and ends of lines that a tool adds to a function's text: machine code beside the instructions that it comes
 /// from, errors below what they are about. Every method does nothing unless it is overridden.
@@ -81,7 +82,7 @@ impl fmt::Display for DisplayInst<'_> {
         if !self.0.dfg.insts.is_valid(self.1) {
             return self.1.fmt(f);
         }
-        write_results_and_operands(f, self.0, self.1)
+        write_results_and_operands(f, self.0, self.1, &|_| true)
     }
 }
 
@@ -164,6 +165,8 @@ struct Writer<'a> {
     prefix: alloc::string::String,
     /// Places of debug tags, in the order of instructions.
     tags: Vec<(Inst, usize)>,
+    /// Instructions that stand in the text already.
+    written: EntitySet<Inst>,
 }
 
 impl<'a> Writer<'a> {
@@ -182,7 +185,7 @@ impl<'a> Writer<'a> {
         let is_tagged = |inst: Inst| tags.binary_search_by_key(&inst, |&(tagged, _)| tagged).is_ok();
         let wide = insts.any(|inst| !func.srclocs[inst].is_none() || (!tags.is_empty() && is_tagged(inst)));
         let indent = if wide { WIDE_INDENT } else { INDENT };
-        Writer { func, indent, aliases, prefix: Default::default(), tags }
+        Writer { func, indent, aliases, prefix: Default::default(), tags, written: EntitySet::new() }
     }
 
     fn function(&mut self, w: &mut dyn Write, annotator: &mut dyn Annotator) -> fmt::Result {
@@ -284,7 +287,8 @@ impl<'a> Writer<'a> {
             self.prefix.push_str(if tags.is_empty() { "<> " } else { "> " });
         }
         write!(w, "{:indent$}", self.prefix, indent = self.indent)?;
-        write_results_and_operands(w, func, inst)?;
+        write_results_and_operands(w, func, inst, &|def| self.written.contains(def))?;
+        self.written.insert(inst);
         write_constants(w, func, inst)?;
         annotator.end_of_line(w, func, inst.into())?;
         w.write_char('\n')?;
@@ -306,7 +310,13 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn write_results_and_operands(w: &mut dyn Write, func: &Function, inst: Inst) -> fmt::Result {
+/// `precedes` tells of an instruction whether it stands before `inst`.
+fn write_results_and_operands(
+    w: &mut dyn Write,
+    func: &Function,
+    inst: Inst,
+    precedes: &dyn Fn(Inst) -> bool,
+) -> fmt::Result {
     for (i, result) in func.dfg.inst_results(inst).iter().enumerate() {
         write!(w, "{}{result}", if i == 0 { "" } else { ", " })?;
     }
@@ -314,14 +324,15 @@ fn write_results_and_operands(w: &mut dyn Write, func: &Function, inst: Inst) ->
         w.write_str(" = ")?;
     }
     w.write_str(func.dfg.opcode(inst).name())?;
-    if let Some(ty) = suffix(func, inst) {
+    if let Some(ty) = suffix(func, inst, precedes) {
         write!(w, ".{ty}")?;
     }
     write_operands(w, func, inst)
 }
 
-/// The type behind the opcode, if there has to be one.
-fn suffix(func: &Function, inst: Inst) -> Option<Type> {
+/// The type behind the opcode, if there has to be one. Definitions stand before uses in functions that are sound; but the
+/// others have to read back as well, where types of values may depend on each other in a circle.
+fn suffix(func: &Function, inst: Inst, precedes: &dyn Fn(Inst) -> bool) -> Option<Type> {
     let dfg = &func.dfg;
     let ty = dfg.ctrl_type(inst);
     if ty.is_invalid() {
@@ -333,9 +344,9 @@ fn suffix(func: &Function, inst: Inst) -> Option<Type> {
         Ctrl::Operand(i, _) => {
             let &v = dfg.inst_args(inst).get(usize::from(i))?;
             let block = match dfg.value_def(v) {
-                ValueDef::Result(def, _) => func.layout.inst_block(def),
+                ValueDef::Result(def, _) if precedes(def) => func.layout.inst_block(def),
                 ValueDef::Param(block, _) => Some(block),
-                ValueDef::None => None,
+                ValueDef::Result(..) | ValueDef::None => None,
             };
             let evident = block.is_some() && block == func.layout.inst_block(inst) && dfg.value_type(v) == ty;
             (!evident).then_some(ty)

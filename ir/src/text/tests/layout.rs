@@ -393,3 +393,29 @@ block0: ; at block0
     );
     assert_eq!(parse_function(&out).unwrap().to_string(), func.to_string());
 }
+
+#[test]
+fn types_that_depend_on_themselves_are_written() {
+    // No definition stands before its use: the verifier's business, not the text's.
+    let printed = reprint(
+        "function %f() {
+         block0:
+             v1 = iadd.i8 v1, v0
+             v4 = ineg.i16 v2
+             v2 = ineg v4
+             v0 = iconst.i8 1
+             return }",
+    );
+    assert_eq!(
+        printed,
+        "function %f() fast {
+block0:
+    v1 = iadd.i8 v1, v0  ; v0 = 1
+    v4 = ineg.i16 v2
+    v2 = ineg v4
+    v0 = iconst.i8 1
+    return
+}
+"
+    );
+}

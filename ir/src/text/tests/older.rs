@@ -62,7 +62,7 @@ fn numbers_whose_type_is_known_later() {
         "v5 = iadd_imm v9, 1\n v6 = irsub_imm v5, 2\n v9 = iadd v0, v0",
         &[
             "v10 = iconst.i32 1",
-            "v5 = iadd v9, v10  ; v10 = 1",
+            "v5 = iadd.i32 v9, v10  ; v10 = 1",
             "v11 = iconst.i32 2",
             "v6 = isub v11, v5  ; v11 = 2",
             "v9 = iadd v0, v0",
