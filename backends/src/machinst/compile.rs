@@ -267,6 +267,8 @@ impl<'a, M: Machine> Emitter<'a, M> {
             let padding = machine.settings().stress.block_padding;
             let falls_through = next.is_some_and(|next| self.falls_to(block, next));
             if !falls_through {
+                // Padding may be longer than what waits can reach.
+                self.buf.prepare(Room { bytes: padding, fixups: 0, pool_bytes: 0 });
                 machine.emit_padding(padding, &self.frame, &mut self.buf).map_err(bug)?;
                 self.buf.prepare_at_gap(GAP_BYTES);
             }

@@ -116,7 +116,11 @@ impl BlockOrder {
         // Mark the critical ones: `lowered` is 1 for an edge that needs a block.
         for block in func.layout.blocks().filter(|&block| seen[block]) {
             let (start, len) = self.spans[block];
-            if len > 1 {
+            // A table with one destination is no jump: moves have no room in front of it.
+            let is_table = func.layout.last_inst(block).is_some_and(|inst| {
+                matches!(func.dfg.insts[inst], windlass_ir::InstData::BranchTable { .. })
+            });
+            if len > 1 || is_table {
                 for dest in &mut self.dests[start as usize..(start + len) as usize] {
                     dest.lowered = u32::from(in_edges[dest.to] > 1);
                 }
