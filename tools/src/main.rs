@@ -35,6 +35,10 @@ enum Command {
     Verify(commands::verify::Args),
     /// Print the machine code of an ELF file or of raw bytes
     Disasm(commands::disasm::Args),
+    /// Look for bugs with random programs, or with mutated texts
+    Fuzz(commands::fuzz::Args),
+    /// Make a file small while a command does the same with it
+    Reduce(commands::reduce::Args),
     /// List targets and settings
     Targets(commands::targets::Args),
 }
@@ -61,6 +65,8 @@ fn main() -> ExitCode {
         Command::Test(args) => commands::test::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Disasm(args) => commands::disasm::run(&args),
+        Command::Fuzz(args) => commands::fuzz::run(&args),
+        Command::Reduce(args) => commands::reduce::run(&args),
         Command::Targets(args) => commands::targets::run(&args),
     };
     match outcome {

@@ -267,3 +267,36 @@ fn targets_are_listed() {
     assert!(output.status.success());
     assert!(listing.contains("armv7hf") && listing.contains("stress_spill_all"), "{listing}");
 }
+
+#[test]
+fn fuzzing_runs_and_tells_what_it_did() {
+    let folder = Folder::new();
+    let output = windlass(&folder, &["fuzz", "--text", "--count", "2000", "--jobs", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("2000 inputs"), "{}", text(&output.stdout));
+    if has("qemu-arm") {
+        let output = windlass(&folder, &["fuzz", "--count", "20", "--batch", "10", "--jobs", "1"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+        assert!(text(&output.stdout).starts_with("20 functions"), "{}", text(&output.stdout));
+    }
+    refused(&windlass(&folder, &["fuzz", "--target", "vax"]), 2, &["vax"]);
+    refused(&windlass(&folder, &["fuzz", "file.clif"]), 2, &["--text"]);
+}
+
+#[test]
+fn files_are_reduced_while_a_command_does_the_same() {
+    let folder = Folder::new();
+    folder.file("a.clif", GOOD.replace("v1 = iadd v0, v0", "v2 = imul v0, v0\n    v1 = isub v2, v0"));
+    let output = windlass(&folder, &["reduce", "a.clif", "--test", "grep -q imul"]);
+    assert_eq!(
+        text(&output.stdout),
+        "\nfunction %twice() system_v {\nblock0:\n    v0 = iconst.i32 0\n    v1 = imul v0, v0  ; v0 = 0, v0 = 0\n    return\n}\n"
+    );
+    // What does not parse is reduced by lines.
+    folder.file("b.clif", "what\nis\nthis\n");
+    let output = windlass(&folder, &["reduce", "b.clif", "--test", "grep this", "--contains", "this"]);
+    assert_eq!(text(&output.stdout), "this\n");
+    refused(&windlass(&folder, &["reduce", "none.clif", "--test", "true"]), 1, &["none.clif"]);
+    let never = windlass(&folder, &["reduce", "b.clif", "--test", "true", "--contains", "x"]);
+    refused(&never, 1, &["does not print 'x'"]);
+}

@@ -2,6 +2,8 @@
 
 pub mod compile;
 pub mod disasm;
+pub mod fuzz;
+pub mod reduce;
 pub mod run;
 pub mod show;
 pub mod targets;
