@@ -6,7 +6,8 @@ use super::{Case, Reducer};
 use std::ops::Range;
 use windlass_ir::text::{Expectation, Invocation, RunCommand};
 use windlass_ir::{
-    ArgumentExtension, Block, CallConv, DataValue, Function, Imm64, Inst, InstData, MemFlags, Opcode,
+    ArgumentExtension, Block, CallConv, DataValue, FuncCursor, Function, Imm64, Inst, InstBuilder, InstData,
+    MemFlags, Opcode,
 };
 
 impl Reducer<'_> {
@@ -29,6 +30,7 @@ impl Reducer<'_> {
         progress |= self.chunked(count_insts, delete_insts);
         progress |= self.each_function(edit::remove_dead);
         progress |= self.operands();
+        progress |= self.small_constants();
         progress |= self.block_params();
         progress |= self.chunked(count_blocks, |case, range| each_block(case, range, edit::bypass));
         progress |= self.chunked(count_blocks, |case, range| each_block(case, range, edit::join));
@@ -101,6 +103,23 @@ impl Reducer<'_> {
             for inst in insts.into_iter().rev() {
                 for n in 0..self.case.functions[f].dfg.inst_args(inst).len() {
                     if self.once(|case| forward_operand(&mut case.functions[f], inst, n)) {
+                        progress = true;
+                        break;
+                    }
+                }
+            }
+        }
+        progress
+    }
+
+    /// Results become small constants.
+    fn small_constants(&mut self) -> bool {
+        let mut progress = false;
+        for f in 0..self.case.functions.len() {
+            let insts: Vec<Inst> = plain_insts(&self.case.functions[f]).collect();
+            for inst in insts.into_iter().rev() {
+                for n in [1, 3, -1] {
+                    if self.once(|case| constant_instead(&mut case.functions[f], inst, n)) {
                         progress = true;
                         break;
                     }
@@ -393,6 +412,20 @@ fn forward_operand(func: &mut Function, inst: Inst, n: usize) -> bool {
         return false;
     }
     edit::replace_results(func, inst, &[arg]);
+    func.dfg.resolve_all_aliases();
+    true
+}
+
+/// The only result of `inst`, an integer that is not constant, becomes the constant `n`.
+fn constant_instead(func: &mut Function, inst: Inst, n: i64) -> bool {
+    let &[result] = func.dfg.inst_results(inst) else { return false };
+    let ty = func.dfg.value_type(result);
+    let is_constant = matches!(func.dfg.insts[inst], InstData::UnaryImm { .. });
+    if is_constant || !ty.is_int() || ty.bits() > 64 || func.layout.inst_block(inst).is_none() {
+        return false;
+    }
+    let constant = FuncCursor::new(func).at_inst(inst).ins().iconst(ty, n);
+    edit::replace_results(func, inst, &[constant]);
     func.dfg.resolve_all_aliases();
     true
 }
