@@ -4,7 +4,7 @@
 //! a fifth of the instructions ends blocks, variables are read and assigned everywhere. A counting
 //! allocator gives the peak of all memory that function and builder take together.
 //!
-//! `cargo run --release -p windlass-ir --example builder_bench`
+//! `cargo run --release --manifest-path tools/benches/Cargo.toml --bin builder`
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
