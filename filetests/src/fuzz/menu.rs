@@ -58,6 +58,8 @@ pub struct Menu {
     pub conventions: Vec<CallConv>,
     /// `call_indirect` and `func_addr`.
     pub indirect_calls: bool,
+    /// `return_call` and `return_call_indirect`.
+    pub tail_calls: bool,
     /// `br_table`.
     pub tables: bool,
     /// Instructions without operands, results and meaning: `nop`, `fence`.
@@ -96,6 +98,7 @@ impl Menu {
             accesses,
             conventions: conventions.into_iter().filter(|&convention| probe.convention(convention)).collect(),
             indirect_calls: probe.indirect_call(),
+            tail_calls: probe.tail_call(false) && probe.tail_call(true),
             tables: probe.table(),
             idle: [Opcode::Nop, Opcode::Fence, Opcode::SequencePoint]
                 .into_iter()
@@ -373,6 +376,24 @@ impl Probe<'_> {
             let callee = at.func.dfg.ext_funcs.push(ExtFuncData { name, signature, colocated: true });
             let callee = at.ins().func_addr(address, callee);
             at.ins().call_indirect(signature, callee, &[]);
+            Some(Vec::new())
+        })
+    }
+
+    fn tail_call(&mut self, by_address: bool) -> bool {
+        let address = self.target.address_type();
+        self.function(&[], &[], CallConv::Tail, |at, _| {
+            let block = at.func.dfg.make_block();
+            let sig = at.func.dfg.signatures.push(Signature::new(CallConv::Tail));
+            let name = ExternalName::symbol("other");
+            let callee = at.func.dfg.ext_funcs.push(ExtFuncData { name, signature: sig, colocated: true });
+            if by_address {
+                let callee = at.ins().func_addr(address, callee);
+                at.ins().return_call_indirect(sig, callee, &[]);
+            } else {
+                at.ins().return_call(callee, &[]);
+            }
+            at.insert_block(block);
             Some(Vec::new())
         })
     }

@@ -59,7 +59,7 @@ impl Random {
         let k = self.below(width as usize) as u32;
         let bit = 1u128 << k;
         let low = u128::from(self.bits());
-        let bits = match self.below(12) {
+        let bits = match self.below(14) {
             0 | 1 => low & 15,
             2 => (low & 15).wrapping_neg(),
             3 => bit,
@@ -84,6 +84,12 @@ impl Random {
             }
             9 => low & 0xffff,
             10 => 1 << (width - 1),
+            // Words that are special each by itself: carries and borrows between them.
+            11 | 12 => {
+                const WORDS: [u32; 8] =
+                    [0, 0, 1, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, u32::MAX, u32::MAX - 1];
+                (0..4).fold(0, |bits, _| bits << 32 | u128::from(WORDS[self.below(WORDS.len())]))
+            }
             _ => low << 64 | u128::from(self.bits()),
         };
         bits & (u128::MAX >> (128 - width))

@@ -57,6 +57,41 @@ fn equal_seeds_make_equal_programs() {
     assert_ne!(program(3), program(4));
 }
 
+#[test]
+fn all_that_is_on_the_menu_is_used() {
+    let target = Setup::plain(&[]).target(TARGET).unwrap();
+    let menu = Menu::of(&*target);
+    let functions = generate::program(&menu, &mut Random::new(9), 800);
+    let mut used: Vec<(Opcode, Type)> = Vec::new();
+    for func in &functions {
+        for inst in func.layout.blocks().flat_map(|block| func.layout.block_insts(block)) {
+            used.push((func.dfg.opcode(inst), func.dfg.ctrl_type(inst)));
+        }
+    }
+    used.sort_unstable();
+    used.dedup();
+    let mut missing: Vec<String> = Vec::new();
+    for operation in menu.groups.iter().flatten() {
+        if !used.contains(&(operation.opcode, operation.ctrl)) {
+            missing.push(format!("{}.{}", operation.opcode, operation.ctrl));
+        }
+    }
+    for access in &menu.accesses {
+        if !used.iter().any(|(opcode, _)| *opcode == access.opcode) {
+            missing.push(access.opcode.to_string());
+        }
+    }
+    use Opcode::*;
+    let by_hand =
+        [Brif, Jump, BrTable, Return, Trap, Call, CallIndirect, FuncAddr, ReturnCall, ReturnCallIndirect];
+    for opcode in by_hand {
+        if !used.iter().any(|(other, _)| *other == opcode) {
+            missing.push(opcode.to_string());
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// A target that takes a left rotation of 16 bits for a right one, and drops trap codes above 200.
 struct Faulty(Box<dyn Target>);
 

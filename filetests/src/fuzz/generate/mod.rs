@@ -45,7 +45,7 @@ pub fn program(menu: &Menu, random: &mut Random, count: usize) -> Vec<Function> 
             callees.clear();
         }
         let name = ExternalName::Symbol(format!("f{i}"));
-        let signature = signature(menu, random);
+        let signature = signature(menu, &callees, random);
         let known: Vec<_> = callees.iter().filter(|callee| callee.depth < MAX_DEPTH).cloned().collect();
         let (func, called) = Body::new(menu, random, &known, name.clone(), signature.clone()).run();
         let depth = called.iter().map(|&c| known[c].depth + 1).max().unwrap_or(0);
@@ -92,7 +92,7 @@ fn value_bits(ty: Type, random: &mut Random) -> u128 {
     }
 }
 
-fn signature(menu: &Menu, random: &mut Random) -> Signature {
+fn signature(menu: &Menu, callees: &[Callee], random: &mut Random) -> Signature {
     let convention = random.pick(&menu.conventions).copied().unwrap_or(CallConv::SystemV);
     let mut signature = Signature::new(convention);
     let params = match random.below(100) {
@@ -106,6 +106,12 @@ fn signature(menu: &Menu, random: &mut Random) -> Signature {
         65..92 => random.between(2, 4),
         _ => random.between(5, 12),
     };
+    if let Some(callee) = random.pick(callees).filter(|_| random.chance(30)) {
+        // The callee can be left to by a tail call.
+        signature = Signature { params: Vec::new(), ..callee.signature.clone() };
+        signature.params = (0..params).map(|_| parameter(menu, random)).collect();
+        return signature;
+    }
     signature.params = (0..params).map(|_| parameter(menu, random)).collect();
     signature.returns = (0..returns).map(|_| parameter(menu, random)).collect();
     signature

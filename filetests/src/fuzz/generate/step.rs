@@ -3,7 +3,8 @@
 use super::body::Body;
 use crate::fuzz::menu::{Menu, Operation, data};
 use windlass_ir::{
-    ExtFuncData, FloatCC, FuncRef, Inst, InstBuilder, InstData, IntCC, Opcode, SigRef, Type, Value, types,
+    CallConv, ExtFuncData, FloatCC, FuncRef, Inst, InstBuilder, InstData, IntCC, Opcode, SigRef, Type, Value,
+    types,
 };
 
 impl Body<'_> {
@@ -76,8 +77,16 @@ impl Body<'_> {
         match operation.opcode {
             Opcode::Udiv | Opcode::Urem | Opcode::Srem | Opcode::Sdiv => {
                 match self.random.below(10) {
-                    // Anything.
-                    0 => return false,
+                    // Anything; often what does not fit.
+                    0 => {
+                        if self.risks > 0 && self.random.chance(40) {
+                            args[1] = self.constant_of(ty, u128::MAX >> (128 - ty.bits()));
+                        }
+                        if self.risks > 0 && self.random.chance(40) {
+                            args[0] = self.constant_of(ty, 1 << (ty.bits() - 1));
+                        }
+                        return false;
+                    }
                     // A constant.
                     1..4 => {
                         let bits = super::value_bits(ty, self.random);
@@ -176,7 +185,7 @@ impl Body<'_> {
         use Opcode::*;
         let logic = [Iadd, Isub, Band, Bor, Bxor];
         let op = logic[self.random.below(logic.len())];
-        match self.random.below(11) {
+        match self.random.below(14) {
             // Multiply and add, either way round.
             0 => {
                 let p = self.apply(Imul, ty, &[x, y])?;
@@ -255,8 +264,39 @@ impl Body<'_> {
                 let test = self.apply(Band, ty, &[x, bit])?;
                 self.apply(Select, ty, &[test, y, z])
             }
+            // Nothing in the value, anything above it in its register.
+            9 => {
+                let bits = ty.bits() as usize;
+                let first = 1 + self.random.below(bits - 1);
+                let rest = (bits - first + self.random.below(3)).min(bits - 1);
+                let by = self.constant_of(types::I8, first as u128);
+                let high = self.apply(Ishl, ty, &[x, by])?;
+                let zero = if self.random.chance(50) {
+                    let by = self.constant_of(types::I8, rest as u128);
+                    self.apply(Ishl, ty, &[high, by])?
+                } else {
+                    let by = self.constant_of(ty, 1 << rest);
+                    self.apply(Imul, ty, &[high, by])?
+                };
+                if self.random.chance(50) { self.apply(op, ty, &[zero, y]) } else { Some(zero) }
+            }
+            // Numbers next to each other.
+            10 => {
+                let near = self.random.below(3) as u128;
+                let near = self.constant_of(ty, near.wrapping_sub(1));
+                let other = self.apply(Iadd, ty, &[x, near])?;
+                let c = self.apply(Icmp, ty, &[x, other])?;
+                self.apply(Select, ty, &[c, y, z])
+            }
+            // All there is about one number and zero.
+            11 => {
+                let difference = self.apply(if op == Isub { Isub } else { Bxor }, ty, &[x, y])?;
+                let zero = self.constant_of(ty, 0);
+                let c = self.apply(Icmp, ty, &[difference, zero])?;
+                self.apply(Select, ty, &[c, y, z])
+            }
             // The same operand twice.
-            9 => self.apply(op, ty, &[x, x]),
+            12 => self.apply(op, ty, &[x, x]),
             // With a constant, either side.
             _ => {
                 let k = self.constant(ty);
@@ -278,6 +318,31 @@ impl Body<'_> {
             self.func.dfg.ext_funcs.push(ExtFuncData { name: to.name.clone(), signature: sig, colocated });
         self.declared.insert(callee, (func, sig));
         (func, sig)
+    }
+
+    /// Returns with the results of a call, if that can be: both functions have the convention for it and the same
+    /// results.
+    pub(super) fn tail_call(&mut self) -> bool {
+        let own = &self.func.signature;
+        let fits = |callee: &super::Callee| {
+            let other = &callee.signature;
+            other.call_conv == CallConv::Tail
+                && own.call_conv == CallConv::Tail
+                && other.returns == own.returns
+        };
+        let fit: Vec<usize> = (0..self.callees.len()).filter(|&n| fits(&self.callees[n])).collect();
+        let Some(&callee) = self.random.pick(&fit).filter(|_| self.menu.tail_calls) else { return false };
+        let (func, sig) = self.declare(callee);
+        let params = self.callees[callee].signature.params.clone();
+        let args: Vec<Value> = params.iter().map(|param| self.value(param.value_type)).collect();
+        if self.random.chance(40) {
+            let ty = self.menu.address;
+            let address = self.at().ins().func_addr(ty, func);
+            self.at().ins().return_call_indirect(sig, address, &args);
+        } else {
+            self.at().ins().return_call(func, &args);
+        }
+        true
     }
 
     /// A call, by name or by address.
