@@ -58,6 +58,7 @@ pub mod link;
 pub mod machinst;
 #[cfg(feature = "object")]
 pub mod object;
+pub mod ppc64;
 pub mod reloc;
 pub mod settings;
 pub mod target;
