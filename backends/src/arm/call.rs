@@ -333,7 +333,7 @@ pub(super) fn runtime_call(cx: &mut Lower<'_>, name: &str, args: &[Reg]) -> [Reg
     let returned = if args.len() == 2 { 2 } else { 4 };
     let defs = results.iter().zip(0..).take(returned).map(|(&reg, n)| (reg, regs::r(n))).collect();
     cx.emit(MInst::Call(Box::new(CallInfo {
-        target: CallTarget::Name(ExternalName::Symbol(name.into())),
+        target: CallTarget::Name { symbol: ExternalName::Symbol(name.into()), colocated: false },
         callee: None,
         uses,
         defs,

@@ -508,7 +508,7 @@ impl Emit<'_> {
         }
         self.take_down(above)?;
         match &info.target {
-            CallTarget::Name(symbol) => {
+            CallTarget::Name { symbol, .. } => {
                 let place = self.buf.offset();
                 self.buf.reloc_at(place, reloc::JUMP24, symbol.clone(), -i64::from(PC_AHEAD));
                 self.real(&Inst::B { target: BranchOffset::ZERO })
@@ -520,7 +520,7 @@ impl Emit<'_> {
     /// `bl symbol` or `blx reg`, and where the callee took its arguments off `sub sp, sp, #popped`
     fn call(&mut self, info: &CallInfo) -> Result {
         match (&info.target, info.callee) {
-            (CallTarget::Name(symbol), _) => {
+            (CallTarget::Name { symbol, .. }, _) => {
                 let place = self.buf.offset();
                 self.buf.reloc_at(place, reloc::CALL, symbol.clone(), -i64::from(PC_AHEAD));
                 self.real(&Inst::Bl { target: BranchOffset::ZERO })?;

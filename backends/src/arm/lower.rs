@@ -702,7 +702,7 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn gen_call(&mut self, func: FuncRef, args: ValueList) -> Option<InstOutput> {
         let data = &self.cx.func.dfg.ext_funcs[func];
-        let target = CallTarget::Name(data.name.clone());
+        let target = CallTarget::Name { symbol: data.name.clone(), colocated: data.colocated };
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         call::gen_call(self.cx, CallKind { target, callee: None, sig: data.signature }, args)
     }
@@ -714,7 +714,7 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
         let data = &self.cx.func.dfg.ext_funcs[func];
-        let target = CallTarget::Name(data.name.clone());
+        let target = CallTarget::Name { symbol: data.name.clone(), colocated: data.colocated };
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         call::gen_tail_call(self.cx, CallKind { target, callee: None, sig: data.signature }, args)
     }

@@ -556,6 +556,8 @@ pub struct FrameNeeds {
     pub popped_bytes: u32,
     /// Does it ask for its frame pointer or its return address?
     pub frame_record: bool,
+    /// Does its code use the base of the table of contents, on machines that keep it in a register?
+    pub uses_toc: bool,
 }
 
 /// Integer types of at most 32 bits.

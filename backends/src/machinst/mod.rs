@@ -13,6 +13,7 @@ pub mod encode;
 pub mod lower;
 pub mod operands;
 pub mod order;
+pub mod pseudo;
 pub mod reg;
 pub mod types;
 pub mod vcode;
