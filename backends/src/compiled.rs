@@ -40,6 +40,9 @@ pub struct CompiledCode {
     pub bytes: Vec<u8>,
     /// The code must start at a multiple of this, in bytes.
     pub alignment: u32,
+    /// Offset in bytes at which callers in the same module enter: behind the instructions that find the module's table
+    /// of contents, in ABIs that have such.
+    pub local_entry: u32,
     /// Places that depend on symbols, by offset.
     pub relocs: Vec<Reloc>,
     /// Places that trap, by offset.

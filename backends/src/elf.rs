@@ -93,8 +93,8 @@ impl core::error::Error for ElfError {}
 pub(crate) struct ElfReloc {
     /// From the start of the section, in bytes.
     pub(crate) offset: u64,
-    /// Index into [`ElfFile::symbols`].
-    pub(crate) symbol: usize,
+    /// Index into [`ElfFile::symbols`]; `None` for kinds that need no symbol.
+    pub(crate) symbol: Option<usize>,
     /// The number of the kind.
     pub(crate) kind: u32,
     /// Written only where records have addends.
@@ -138,6 +138,8 @@ pub(crate) struct ElfSymbol {
     pub(crate) size: u64,
     /// `STT_*`.
     pub(crate) kind: u8,
+    /// `st_other`.
+    pub(crate) other: u8,
     pub(crate) global: bool,
 }
 
@@ -157,6 +159,12 @@ pub(crate) fn symbol_name(name: &ExternalName) -> Result<String, ElfError> {
         return Err(ElfError::BadName { symbol: name.into_owned() });
     }
     Ok(name.into_owned())
+}
+
+/// `st_other` of a function whose callers in the same module enter `local_entry` bytes after the others (64-bit ELF V2
+/// ABI, 3.4.1): the binary logarithm of that number of bytes, in the three highest bits.
+pub(crate) fn local_entry_bits(local_entry: u32) -> u8 {
+    if local_entry == 0 { 0 } else { (local_entry.trailing_zeros() as u8) << 5 }
 }
 
 /// The section with what the target promises to linkers.
@@ -206,6 +214,7 @@ impl MappingSymbols {
                     value: start + offset,
                     size: 0,
                     kind: elf::STT_NOTYPE,
+                    other: 0,
                     global: false,
                 });
             }
@@ -330,7 +339,7 @@ impl ElfFile<'_> {
                 name: Some(name),
                 section,
                 st_info: binding << 4 | symbol.kind,
-                st_other: 0,
+                st_other: symbol.other,
                 st_shndx,
                 st_value: symbol.value,
                 st_size: symbol.size,
@@ -345,7 +354,7 @@ impl ElfFile<'_> {
                     info.has_addends,
                     &Rel {
                         r_offset: reloc.offset,
-                        r_sym: symbol_indices[reloc.symbol].0,
+                        r_sym: reloc.symbol.map_or(0, |symbol| symbol_indices[symbol].0),
                         r_type: reloc.kind,
                         r_addend: reloc.addend,
                     },

@@ -6,10 +6,11 @@
 //! from literal pools.
 
 use crate::elf::{
-    ElfError, ElfFile, ElfPlace, ElfSection, ElfSymbol, MappingSymbols, attributes_section, symbol_name,
+    ElfError, ElfFile, ElfPlace, ElfSection, ElfSymbol, MappingSymbols, attributes_section, local_entry_bits,
+    symbol_name,
 };
 use crate::link::{Image, Linkage, SegmentKind};
-use crate::target::ElfInfo;
+use crate::target::{ElfInfo, FunctionSymbols};
 use ::object::elf;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -67,16 +68,32 @@ pub fn write_executable(image: &Image, info: &ElfInfo, entry: &ExternalName) -> 
             let data = &symbol.data_ranges;
             mapping.add_function(&mut symbols, info, section, symbol.address, symbol.size, data);
         }
+        let mut name = symbol_name(&symbol.name)?;
+        let global = symbol.linkage == Linkage::Global;
+        if symbol.own_address != symbol.address {
+            symbols.push(ElfSymbol {
+                name: name.clone(),
+                place: section_of(SegmentKind::ReadOnly).map_or(ElfPlace::Absolute, ElfPlace::Section),
+                value: symbol.own_address,
+                size: FunctionSymbols::DESCRIPTOR_BYTES,
+                kind: elf::STT_OBJECT,
+                other: 0,
+                global,
+            });
+            // What the code of a function is called whose own name is that of its descriptor.
+            name.insert(0, '.');
+        }
         symbols.push(ElfSymbol {
-            name: symbol_name(&symbol.name)?,
+            name,
             place: section.map_or(ElfPlace::Absolute, ElfPlace::Section),
             value: symbol.address,
             size: symbol.size,
             kind,
-            global: symbol.linkage == Linkage::Global,
+            other: local_entry_bits(symbol.local_entry),
+            global,
         });
     }
-    ElfFile { info, entry: Some(entry.address), sections, symbols }.write()
+    ElfFile { info, entry: Some(entry.own_address), sections, symbols }.write()
 }
 
 /// Writes a file whole or not at all: into a temporary file beside it, which then takes its name. Readers see the

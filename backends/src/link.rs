@@ -9,6 +9,10 @@
 //! executable at once), each object at the next multiple of its alignment in the order of addition. The same module
 //! gives the same bytes.
 //!
+//! In ABIs with a table of contents the image has one, in the read-only segment before the module's data: the functions'
+//! descriptors if there are such, then a word for each symbol that code finds through the table. Its base, 32 KiB
+//! from its start as linkers have it, is the symbol `.TOC.`.
+//!
 //! Every fault of a module is reported, not the first alone: all undefined and duplicate symbols, and all places
 //! that cannot reach their symbol. A branch that cannot reach is an error that names both ends;
 //! [`RelocDef::is_branch`](crate::reloc::RelocDef::is_branch) marks those that a veneer between two functions could
@@ -17,8 +21,8 @@
 //! Cost: linear in bytes and relocations, one hash look-up a relocation.
 
 use crate::compiled::{CompiledCode, TrapSite};
-use crate::reloc::{Reloc, RelocValues};
-use crate::target::ElfInfo;
+use crate::reloc::{Reloc, RelocValues, SymbolAddress};
+use crate::target::{ElfInfo, FunctionSymbols};
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec;
@@ -26,7 +30,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 use hashbrown::HashMap;
-use windlass_ir::{ExternalName, LibCall, TrapCode};
+use windlass_ir::{Endianness, ExternalName, LibCall, TrapCode};
 
 /// Who may refer to a symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -162,10 +166,10 @@ impl Module {
         &self.absolute
     }
 
-    /// The bytes of address space that the image takes, from its base, in whole pages.
-    pub fn extent(&self, page_size: u64) -> u64 {
+    /// The bytes of address space that the image takes, from its base, in whole pages, wherever the base is.
+    pub fn extent(&self, options: &LinkOptions) -> u64 {
         let mut errors = Vec::new();
-        let plan = Plan::new(self, &LinkOptions { base_address: 0, page_size, end: u64::MAX }, &mut errors);
+        let plan = Plan::new(self, &LinkOptions { base_address: 0, end: u64::MAX, ..*options }, &mut errors);
         plan.end
     }
 
@@ -183,7 +187,7 @@ impl Module {
         if !errors.is_empty() {
             return Err(LinkErrors(errors));
         }
-        Linker { module: self, plan: &plan, names: &names, undefined: HashMap::new(), errors }.link()
+        Linker { module: self, options, plan: &plan, names: &names, undefined: HashMap::new(), errors }.link()
     }
 
     /// Symbols to indices into the plan's symbols.
@@ -216,6 +220,10 @@ pub struct LinkOptions {
     pub page_size: u64,
     /// The image must end at or before this address.
     pub end: u64,
+    /// Byte order of code and data.
+    pub endianness: Endianness,
+    /// What the symbols of functions stand for.
+    pub functions: FunctionSymbols,
 }
 
 impl LinkOptions {
@@ -223,7 +231,13 @@ impl LinkOptions {
     pub fn of_elf(elf: &ElfInfo) -> LinkOptions {
         // The highest page of 32-bit address spaces stays free, so that no end wraps to zero.
         let end = if elf.is_64 { 1 << 62 } else { 0xffff_f000 };
-        LinkOptions { base_address: elf.base_address, page_size: elf.page_size, end }
+        LinkOptions {
+            base_address: elf.base_address,
+            page_size: elf.page_size,
+            end,
+            endianness: elf.endianness,
+            functions: elf.functions,
+        }
     }
 }
 
@@ -265,10 +279,14 @@ pub struct Segment {
 pub struct ImageSymbol {
     /// Its name.
     pub name: ExternalName,
-    /// Its address.
+    /// Where it is.
     pub address: u64,
+    /// The address that programs know it by: a function's descriptor, if there are descriptors.
+    pub own_address: u64,
     /// Its size in bytes.
     pub size: u64,
+    /// Offset of a function's entry for callers in the same module, in bytes.
+    pub local_entry: u32,
     /// The segment that it is in; `None` for a thing outside of the image.
     pub kind: Option<SegmentKind>,
     /// Who may refer to it.
@@ -304,9 +322,9 @@ impl Image {
         self.names.get(name).map(|&i| &self.symbols[i as usize])
     }
 
-    /// The address of the symbol with this name.
+    /// The address that programs know the symbol with this name by.
     pub fn address_of(&self, name: &ExternalName) -> Option<u64> {
-        self.symbol(name).map(|symbol| symbol.address)
+        self.symbol(name).map(|symbol| symbol.own_address)
     }
 
     /// The function that has this address in its code, and the offset in bytes.
@@ -470,7 +488,22 @@ struct Plan {
     symbols: Vec<ImageSymbol>,
     /// The end of the last segment, in whole pages.
     end: u64,
+    /// The symbols in the table of addresses, which follows the descriptors.
+    got_symbols: Vec<ExternalName>,
+    /// Their places in it.
+    got: HashMap<ExternalName, u32>,
+    /// The address of that table.
+    got_start: u64,
+    /// The base of the table of contents; 0 in ABIs without one.
+    toc: u64,
 }
+
+/// The name of the base of the table of contents.
+const TOC_SYMBOL: &str = ".TOC.";
+/// From the start of the table of contents to its base, which thus is in the middle of what 16 bits with a sign reach.
+const TOC_BIAS: u64 = 0x8000;
+/// Bytes of an entry of the table of addresses.
+const GOT_ENTRY_BYTES: u64 = 8;
 
 /// `n` rounded up to a power of two; saturating, so that absurd sizes end as "too large".
 fn align_up(n: u64, alignment: u64) -> u64 {
@@ -483,8 +516,13 @@ impl Plan {
             segments: [(0, 0, 1); 4],
             symbols: Vec::with_capacity(module.functions.len() + module.data.len() + module.absolute.len()),
             end: 0,
+            got_symbols: Vec::new(),
+            got: HashMap::new(),
+            got_start: 0,
+            toc: 0,
         };
         plan.place_code(module, errors);
+        plan.place_toc(module, options);
         for data in &module.data {
             plan.place(&data.name, data.kind(), data.contents.len(), data.alignment, data.linkage, errors);
         }
@@ -498,20 +536,71 @@ impl Plan {
         for symbol in &mut plan.symbols {
             if let Some(kind) = symbol.kind {
                 symbol.address = symbol.address.saturating_add(plan.segments[kind as usize].0);
+                symbol.own_address = symbol.address;
             }
         }
+        let table = plan.segments[SegmentKind::ReadOnly as usize].0;
+        if options.functions.has_descriptors() {
+            for (symbol, i) in plan.symbols.iter_mut().zip(0..module.functions.len() as u64) {
+                symbol.own_address = table.saturating_add(i * FunctionSymbols::DESCRIPTOR_BYTES);
+            }
+        }
+        plan.got_start = plan.got_start.saturating_add(table);
+        if options.functions.has_toc() {
+            plan.toc = table.saturating_add(TOC_BIAS);
+            plan.add_absolute(&ExternalName::symbol(TOC_SYMBOL), plan.toc);
+        }
         for &(ref name, address) in &module.absolute {
-            plan.symbols.push(ImageSymbol {
-                name: name.clone(),
-                address,
-                size: 0,
-                kind: None,
-                linkage: Linkage::Global,
-                data_ranges: Vec::new(),
-                traps: Vec::new(),
-            });
+            plan.add_absolute(name, address);
         }
         plan
+    }
+
+    fn add_absolute(&mut self, name: &ExternalName, address: u64) {
+        self.symbols.push(ImageSymbol {
+            name: name.clone(),
+            address,
+            own_address: address,
+            size: 0,
+            local_entry: 0,
+            kind: None,
+            linkage: Linkage::Global,
+            data_ranges: Vec::new(),
+            traps: Vec::new(),
+        });
+    }
+
+    /// Descriptors, and a table of the addresses that code loads.
+    fn place_toc(&mut self, module: &Module, options: &LinkOptions) {
+        let mut size = 0;
+        if options.functions.has_descriptors() {
+            size = module.functions.len() as u64 * FunctionSymbols::DESCRIPTOR_BYTES;
+        }
+        self.got_start = size;
+        for reloc in module.functions.iter().flat_map(|function| &function.code.relocs) {
+            if reloc.kind.0.symbol == SymbolAddress::GotSlot && !self.got.contains_key(&reloc.symbol) {
+                self.got.insert(reloc.symbol.clone(), self.got_symbols.len() as u32);
+                self.got_symbols.push(reloc.symbol.clone());
+            }
+        }
+        size += self.got_symbols.len() as u64 * GOT_ENTRY_BYTES;
+        if size != 0 {
+            let segment = &mut self.segments[SegmentKind::ReadOnly as usize];
+            (segment.1, segment.2) = (size, GOT_ENTRY_BYTES);
+        }
+    }
+
+    /// The address of a symbol that a relocation asks for.
+    fn address(&self, name: &ExternalName, symbol: &ImageSymbol, which: SymbolAddress) -> u64 {
+        match which {
+            SymbolAddress::Own => symbol.own_address,
+            SymbolAddress::LocalEntry => symbol.address + u64::from(symbol.local_entry),
+            SymbolAddress::Code => symbol.address,
+            SymbolAddress::GotSlot => {
+                let slot = self.got.get(name).copied().unwrap_or_default();
+                self.got_start + u64::from(slot) * GOT_ENTRY_BYTES
+            }
+        }
     }
 
     /// Functions in the order of addition. Room for veneers would go between two of them, wherever the distance
@@ -526,6 +615,7 @@ impl Plan {
                 symbol.data_ranges.sort_by_key(|range| range.start);
                 symbol.traps = code.traps.clone();
                 symbol.traps.sort_by_key(|trap| trap.offset);
+                symbol.local_entry = code.local_entry;
             }
         }
     }
@@ -551,7 +641,9 @@ impl Plan {
         self.symbols.push(ImageSymbol {
             name: name.clone(),
             address: offset,
+            own_address: offset,
             size,
+            local_entry: 0,
             kind: Some(kind),
             linkage,
             data_ranges: Vec::new(),
@@ -563,6 +655,7 @@ impl Plan {
 /// The second half: bytes and relocations.
 struct Linker<'a> {
     module: &'a Module,
+    options: &'a LinkOptions,
     plan: &'a Plan,
     names: &'a HashMap<ExternalName, u32>,
     /// Undefined symbols to their place among the errors.
@@ -603,9 +696,35 @@ impl Linker<'_> {
         if !self.errors.is_empty() {
             return Err(LinkErrors(self.errors));
         }
+        self.fill_toc(&mut segments[SegmentKind::ReadOnly as usize]);
         segments.retain(|segment| segment.size != 0);
         let symbols = plan.symbols.clone();
         Ok(Image { segments, symbols, names: self.names.clone(), functions: module.functions.len() })
+    }
+
+    /// Writes the descriptors and the table of addresses.
+    fn fill_toc(&self, segment: &mut Segment) {
+        let endianness = self.options.endianness;
+        let mut put = |address: u64, value: u64| {
+            let at = (address - segment.address) as usize;
+            let bytes = match endianness {
+                Endianness::Little => value.to_le_bytes(),
+                Endianness::Big => value.to_be_bytes(),
+            };
+            segment.bytes[at..at + bytes.len()].copy_from_slice(&bytes);
+        };
+        if self.options.functions.has_descriptors() {
+            for function in &self.plan.symbols[..self.module.functions.len()] {
+                put(function.own_address, function.address);
+                put(function.own_address + 8, self.plan.toc);
+            }
+        }
+        for (name, slot) in self.plan.got_symbols.iter().zip(0..) {
+            if let Some(&symbol) = self.names.get(name) {
+                let value = self.plan.symbols[symbol as usize].own_address;
+                put(self.plan.got_start + slot * GOT_ENTRY_BYTES, value);
+            }
+        }
     }
 
     fn resolve(&mut self, bytes: &mut [u8], user: &ImageSymbol, reloc: &Reloc) {
@@ -620,10 +739,13 @@ impl Linker<'_> {
             self.report_undefined(user, reloc);
             return;
         };
+        let symbol = &self.plan.symbols[symbol as usize];
         let values = RelocValues {
-            symbol: self.plan.symbols[symbol as usize].address,
+            symbol: self.plan.address(&reloc.symbol, symbol, def.symbol),
             addend: reloc.addend,
             place: user.address + u64::from(reloc.offset),
+            toc: self.plan.toc,
+            endianness: self.options.endianness,
         };
         if !(def.apply)(place, values) {
             self.errors.push(LinkError::OutOfRange {

@@ -3,15 +3,16 @@
 //! In: a [`Module`]. Out: the object's bytes: `.text`, `.rodata`, `.data`, `.bss` (or a section for each function and
 //! datum, which linkers can drop when nothing refers to it), symbols for what the module defines and for what it
 //! needs, relocations in the form that the target's ABI has (REL: addends in the places, RELA: in the records),
-//! mapping symbols, attributes, and the note that the stack need not be executable.
+//! mapping symbols, attributes, and the note that the stack need not be executable. Where functions have descriptors,
+//! these are in `.opd`, and the functions' symbols are there.
 
 use crate::elf::{
     ElfError, ElfFile, ElfPlace, ElfReloc, ElfSection, ElfSymbol, MappingSymbols, attributes_section,
-    symbol_name,
+    local_entry_bits, symbol_name,
 };
 use crate::link::{DataContents, Linkage, Module, SegmentKind};
-use crate::reloc::Reloc;
-use crate::target::ElfInfo;
+use crate::reloc::{Reloc, SymbolAddress};
+use crate::target::{ElfInfo, FunctionSymbols};
 use ::object::elf;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -38,8 +39,11 @@ pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) ->
         sections: Vec::new(),
         mapping: Vec::new(),
         common: [None; 4],
+        descriptors: None,
         symbols: Vec::new(),
         names: HashMap::new(),
+        code: HashMap::new(),
+        section_symbols: Vec::new(),
     };
     // Everything is defined before any relocation is written, so that references find definitions.
     let mut places = Vec::new();
@@ -47,7 +51,8 @@ pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) ->
         let code = &function.code;
         let size = code.bytes.len() as u64;
         let (name, linkage) = (&function.name, function.linkage);
-        let (section, start) = object.define(name, SegmentKind::Code, size, code.alignment, linkage)?;
+        let (section, start) =
+            object.define_function(name, size, code.alignment, code.local_entry, linkage)?;
         let mut data = code.data_ranges.clone();
         data.sort_by_key(|range| range.start);
         object.mapping[section].add_function(&mut object.symbols, info, section, start, size, &data);
@@ -56,7 +61,15 @@ pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) ->
     }
     for data in module.data() {
         let (kind, size) = (data.kind(), data.contents.len());
-        let (section, start) = object.define(&data.name, kind, size, data.alignment, data.linkage)?;
+        let (section, start) = object.place(&data.name, kind, size, data.alignment)?;
+        object.define_symbol(
+            &data.name,
+            ElfPlace::Section(section),
+            start,
+            size,
+            (elf::STT_OBJECT, 0),
+            data.linkage,
+        )?;
         let stored = match &data.contents {
             DataContents::Bytes(bytes) => {
                 object.sections[section].bytes.extend_from_slice(bytes);
@@ -73,7 +86,8 @@ pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) ->
         places.push((section, start, &data.name, &data.relocs, stored));
     }
     for (name, address) in module.absolute() {
-        object.define_symbol(name, ElfPlace::Absolute, *address, 0, elf::STT_NOTYPE, Linkage::Global)?;
+        let place = ElfPlace::Absolute;
+        object.define_symbol(name, place, *address, 0, (elf::STT_NOTYPE, 0), Linkage::Global)?;
     }
     for (section, start, user, relocs, size) in places {
         for reloc in relocs {
@@ -104,9 +118,15 @@ struct Object<'a> {
     mapping: Vec<MappingSymbols>,
     /// The sections that everything shares, by [`SegmentKind`].
     common: [Option<usize>; 4],
+    /// The section of the functions' descriptors.
+    descriptors: Option<usize>,
     symbols: Vec<ElfSymbol>,
     /// Linker names to indices of symbols.
     names: HashMap<String, usize>,
+    /// Linker names of functions to sections and offsets of their code.
+    code: HashMap<String, (usize, u64)>,
+    /// For each section the symbol of itself, once something needs it.
+    section_symbols: Vec<Option<usize>>,
 }
 
 impl Object<'_> {
@@ -123,8 +143,7 @@ impl Object<'_> {
             SegmentKind::Writable => (".data", elf::SHT_PROGBITS, elf::SHF_WRITE),
             SegmentKind::Zeros => (".bss", elf::SHT_NOBITS, elf::SHF_WRITE),
         };
-        let section = self.sections.len();
-        self.sections.push(ElfSection {
+        let section = self.add_section(ElfSection {
             name: if self.separate { format!("{prefix}.{name}") } else { prefix.to_string() },
             kind: sh_type,
             flags: elf::SHF_ALLOC | flags,
@@ -135,20 +154,18 @@ impl Object<'_> {
             relocs: Vec::new(),
             load: None,
         });
-        self.mapping.push(MappingSymbols::default());
         self.common[kind as usize] = Some(section);
         section
     }
 
-    /// Makes room for a thing of `size` bytes and a symbol for it. The section, and the offset there; the
-    /// section's bytes are filled up to the offset, and the caller adds the thing's.
-    fn define(
+    /// Makes room for a thing of `size` bytes. The section, and the offset there; the section's bytes are filled up to
+    /// the offset, and the caller adds the thing's.
+    fn place(
         &mut self,
         name: &ExternalName,
         kind: SegmentKind,
         size: u64,
         alignment: u32,
-        linkage: Linkage,
     ) -> Result<(usize, u64), ElfError> {
         let alignment = alignment.max(1);
         if !alignment.is_power_of_two() {
@@ -163,9 +180,84 @@ impl Object<'_> {
         if kind != SegmentKind::Zeros {
             section.bytes.resize(start as usize, 0);
         }
-        let sym_type = if kind == SegmentKind::Code { elf::STT_FUNC } else { elf::STT_OBJECT };
-        self.define_symbol(name, ElfPlace::Section(index), start, size, sym_type, linkage)?;
         Ok((index, start))
+    }
+
+    /// Makes room for a function's code and defines its symbol.
+    fn define_function(
+        &mut self,
+        name: &ExternalName,
+        size: u64,
+        alignment: u32,
+        local_entry: u32,
+        linkage: Linkage,
+    ) -> Result<(usize, u64), ElfError> {
+        let (section, start) = self.place(name, SegmentKind::Code, size, alignment)?;
+        self.code.insert(symbol_name(name)?, (section, start));
+        let (mut symbol, mut other) = ((section, start), 0);
+        match self.info.functions {
+            FunctionSymbols::Code => {}
+            FunctionSymbols::TwoEntries => other = local_entry_bits(local_entry),
+            FunctionSymbols::Descriptors { toc_reloc } => {
+                symbol = self.add_descriptor(section, start, toc_reloc);
+            }
+        }
+        let place = ElfPlace::Section(symbol.0);
+        self.define_symbol(name, place, symbol.1, size, (elf::STT_FUNC, other), linkage)?;
+        Ok((section, start))
+    }
+
+    /// Adds the descriptor of the function whose code is at `start` of a section. The descriptor's section and offset.
+    fn add_descriptor(&mut self, section: usize, start: u64, toc_reloc: u32) -> (usize, u64) {
+        let code = self.section_symbol(section);
+        let descriptors = match self.descriptors {
+            Some(section) => section,
+            None => self.add_section(ElfSection {
+                name: ".opd".to_string(),
+                kind: elf::SHT_PROGBITS,
+                flags: elf::SHF_ALLOC | elf::SHF_WRITE,
+                address: 0,
+                size: 0,
+                alignment: 8,
+                bytes: Vec::new(),
+                relocs: Vec::new(),
+                load: None,
+            }),
+        };
+        self.descriptors = Some(descriptors);
+        let address = self.info.address_reloc.0.elf_type;
+        let section = &mut self.sections[descriptors];
+        let offset = section.size;
+        section.size += FunctionSymbols::DESCRIPTOR_BYTES;
+        section.bytes.resize(section.size as usize, 0);
+        section.relocs.extend([
+            ElfReloc { offset, symbol: Some(code), kind: address, addend: start as i64 },
+            ElfReloc { offset: offset + 8, symbol: None, kind: toc_reloc, addend: 0 },
+        ]);
+        (descriptors, offset)
+    }
+
+    fn add_section(&mut self, section: ElfSection) -> usize {
+        self.sections.push(section);
+        self.mapping.push(MappingSymbols::default());
+        self.section_symbols.push(None);
+        self.sections.len() - 1
+    }
+
+    /// The symbol of a section itself.
+    fn section_symbol(&mut self, section: usize) -> usize {
+        *self.section_symbols[section].get_or_insert_with(|| {
+            self.symbols.push(ElfSymbol {
+                name: String::new(),
+                place: ElfPlace::Section(section),
+                value: 0,
+                size: 0,
+                kind: elf::STT_SECTION,
+                other: 0,
+                global: false,
+            });
+            self.symbols.len() - 1
+        })
     }
 
     fn define_symbol(
@@ -174,7 +266,7 @@ impl Object<'_> {
         place: ElfPlace,
         value: u64,
         size: u64,
-        kind: u8,
+        (kind, other): (u8, u8),
         linkage: Linkage,
     ) -> Result<(), ElfError> {
         let linker_name = symbol_name(name)?;
@@ -182,7 +274,7 @@ impl Object<'_> {
             return Err(ElfError::Duplicate { symbol: name.to_string() });
         }
         let global = linkage == Linkage::Global;
-        self.symbols.push(ElfSymbol { name: linker_name, place, value, size, kind, global });
+        self.symbols.push(ElfSymbol { name: linker_name, place, value, size, kind, other, global });
         Ok(())
     }
 
@@ -200,6 +292,7 @@ impl Object<'_> {
             value: 0,
             size: 0,
             kind: elf::STT_NOTYPE,
+            other: 0,
             global: true,
         });
         Ok(symbol)
@@ -215,7 +308,14 @@ impl Object<'_> {
         reloc: &Reloc,
     ) -> Result<(), ElfError> {
         let def = reloc.kind.0;
-        let symbol = self.reference(&reloc.symbol)?;
+        let (symbol, addend) = match def.symbol {
+            SymbolAddress::Code
+                if let Some(&(section, start)) = self.code.get(&symbol_name(&reloc.symbol)?) =>
+            {
+                (self.section_symbol(section), reloc.addend.wrapping_add_unsigned(start))
+            }
+            _ => (self.reference(&reloc.symbol)?, reloc.addend),
+        };
         let bad = || ElfError::BadReloc { user: user.to_string(), offset: reloc.offset, reloc: def.name };
         let width = usize::from(def.size_bytes);
         if (reloc.offset as usize).checked_add(width).is_none_or(|end| end > size) {
@@ -225,11 +325,11 @@ impl Object<'_> {
         let section = &mut self.sections[section];
         if !self.info.has_addends {
             let place = &mut section.bytes[offset as usize..offset as usize + width];
-            if !(def.apply_addend)(place, reloc.addend) {
+            if !(def.apply_addend)(place, addend) {
                 return Err(bad());
             }
         }
-        section.relocs.push(ElfReloc { offset, symbol, kind: def.elf_type, addend: reloc.addend });
+        section.relocs.push(ElfReloc { offset, symbol: Some(symbol), kind: def.elf_type, addend });
         Ok(())
     }
 }

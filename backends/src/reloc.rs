@@ -5,7 +5,7 @@
 //! target's kinds.
 
 use core::fmt;
-use windlass_ir::ExternalName;
+use windlass_ir::{Endianness, ExternalName};
 
 /// The numbers of a relocation, in the words of the ELF specification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +16,10 @@ pub struct RelocValues {
     pub addend: i64,
     /// P: the address of the place.
     pub place: u64,
+    /// `.TOC.`: the base of the table of contents, 0 in ABIs without one.
+    pub toc: u64,
+    /// Byte order of the code and of its data.
+    pub endianness: Endianness,
 }
 
 impl RelocValues {
@@ -28,6 +32,25 @@ impl RelocValues {
     pub const fn relative(self) -> i64 {
         self.absolute().wrapping_sub(self.place) as i64
     }
+
+    /// S + A - `.TOC.`, as a signed distance.
+    pub const fn from_toc(self) -> i64 {
+        self.absolute().wrapping_sub(self.toc) as i64
+    }
+}
+
+/// Which address a relocation takes of its symbol. Where a symbol is nothing but an address, they are all that one, but
+/// for [`GotSlot`](SymbolAddress::GotSlot).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SymbolAddress {
+    /// The one that programs see: a function's descriptor if there are descriptors, its entry if not.
+    Own,
+    /// The entry for callers in the same module.
+    LocalEntry,
+    /// The first byte of a function's code.
+    Code,
+    /// A word that holds the symbol's own address, which the linker makes.
+    GotSlot,
 }
 
 /// A relocation kind. Targets keep theirs in a table of statics.
@@ -40,6 +63,8 @@ pub struct RelocDef {
     pub size_bytes: u8,
     /// A branch that a veneer may serve when the symbol is out of reach.
     pub is_branch: bool,
+    /// What S is.
+    pub symbol: SymbolAddress,
     /// Writes to the place, `size_bytes` bytes as the code has them with a zero addend. False if the value does
     /// not fit.
     pub apply: fn(place: &mut [u8], values: RelocValues) -> bool,

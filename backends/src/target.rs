@@ -100,6 +100,8 @@ pub struct ElfInfo {
     pub page_size: u64,
     /// Byte order of the file.
     pub endianness: Endianness,
+    /// What the symbols of functions stand for.
+    pub functions: FunctionSymbols,
     /// The relocation that puts a symbol's address into data, address-sized: tables of functions.
     pub address_reloc: RelocKind,
     /// The mapping symbol where code starts, in ABIs that tell code from data in code by them: `$a`.
@@ -108,6 +110,38 @@ pub struct ElfInfo {
     pub data_mapping_symbol: Option<&'static str>,
     /// What objects promise and ask of the objects that they are linked with.
     pub attributes: Option<ElfAttributes>,
+}
+
+/// What the symbol of a function stands for, and whether code finds the addresses of data in a table of contents.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum FunctionSymbols {
+    /// Its first instruction.
+    #[default]
+    Code,
+    /// Its first instruction, which callers in the same module skip ([`CompiledCode::local_entry`]): 64-bit ELF V2 ABI
+    /// of the Power architecture, 2.3.2.1.
+    TwoEntries,
+    /// Its descriptor, three doublewords: the address of the code, the base of the table of contents, and one that is
+    /// not used: 64-bit PowerPC ELF ABI, 3.2.5.
+    Descriptors {
+        /// The relocation that puts the base of the table of contents into a descriptor.
+        toc_reloc: u32,
+    },
+}
+
+impl FunctionSymbols {
+    /// Bytes of a function's descriptor.
+    pub const DESCRIPTOR_BYTES: u64 = 24;
+
+    /// Is there a table of contents, whose base a register has?
+    pub const fn has_toc(self) -> bool {
+        !matches!(self, FunctionSymbols::Code)
+    }
+
+    /// Do functions have descriptors?
+    pub const fn has_descriptors(self) -> bool {
+        matches!(self, FunctionSymbols::Descriptors { .. })
+    }
 }
 
 /// A section of attributes: architecture, floating point and calling convention of an object.

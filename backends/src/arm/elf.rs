@@ -4,7 +4,7 @@ use super::attributes::{
     ARMV5_SOFT_ATTRIBUTES, ARMV6_SOFTFP_ATTRIBUTES, ARMV7_HARD_FLOAT_ATTRIBUTES, ARMV7_SOFTFP_ATTRIBUTES,
 };
 use super::reloc::ABS32;
-use crate::target::ElfInfo;
+use crate::target::{ElfInfo, FunctionSymbols};
 use windlass_ir::Endianness;
 
 /// `EM_ARM`.
@@ -25,6 +25,7 @@ pub const HARD_FLOAT: ElfInfo = ElfInfo {
     base_address: 0x1_0000,
     page_size: 0x1000,
     endianness: Endianness::Little,
+    functions: FunctionSymbols::Code,
     address_reloc: ABS32,
     code_mapping_symbol: Some("$a"),
     data_mapping_symbol: Some("$d"),

@@ -4,7 +4,7 @@
 //! of a plain `bl symbol` is -8, and `S + A - P` is the distance in the instruction's field. Objects are
 //! of REL type: the addend stands in the field until the linker replaces it.
 
-use crate::reloc::{RelocDef, RelocKind};
+use crate::reloc::{RelocDef, RelocKind, SymbolAddress};
 
 /// Replaces the bits of `mask` in the little-endian word at `place`.
 fn patch(place: &mut [u8], mask: u32, bits: u32) -> bool {
@@ -44,6 +44,7 @@ static CALL_DEF: RelocDef = RelocDef {
     elf_type: 28,
     size_bytes: 4,
     is_branch: true,
+    symbol: SymbolAddress::LocalEntry,
     apply: |place, values| branch(place, values.relative()),
     apply_addend: branch,
 };
@@ -53,6 +54,7 @@ static JUMP24_DEF: RelocDef = RelocDef {
     elf_type: 29,
     size_bytes: 4,
     is_branch: true,
+    symbol: SymbolAddress::LocalEntry,
     apply: |place, values| branch(place, values.relative()),
     apply_addend: branch,
 };
@@ -62,6 +64,7 @@ static ABS32_DEF: RelocDef = RelocDef {
     elf_type: 2,
     size_bytes: 4,
     is_branch: false,
+    symbol: SymbolAddress::Own,
     apply: |place, values| word(place, values.absolute() as i64),
     apply_addend: word,
 };
@@ -71,6 +74,7 @@ static REL32_DEF: RelocDef = RelocDef {
     elf_type: 3,
     size_bytes: 4,
     is_branch: false,
+    symbol: SymbolAddress::Own,
     apply: |place, values| word(place, values.relative()),
     apply_addend: word,
 };
@@ -80,6 +84,7 @@ static MOVW_ABS_NC_DEF: RelocDef = RelocDef {
     elf_type: 43,
     size_bytes: 4,
     is_branch: false,
+    symbol: SymbolAddress::Own,
     apply: |place, values| half(place, values.absolute() as u32),
     apply_addend: half_addend,
 };
@@ -89,6 +94,7 @@ static MOVT_ABS_DEF: RelocDef = RelocDef {
     elf_type: 44,
     size_bytes: 4,
     is_branch: false,
+    symbol: SymbolAddress::Own,
     apply: |place, values| half(place, values.absolute() as u32 >> 16),
     apply_addend: half_addend,
 };
@@ -98,6 +104,7 @@ static MOVW_PREL_NC_DEF: RelocDef = RelocDef {
     elf_type: 45,
     size_bytes: 4,
     is_branch: false,
+    symbol: SymbolAddress::Own,
     apply: |place, values| half(place, values.relative() as u32),
     apply_addend: half_addend,
 };
@@ -107,6 +114,7 @@ static MOVT_PREL_DEF: RelocDef = RelocDef {
     elf_type: 46,
     size_bytes: 4,
     is_branch: false,
+    symbol: SymbolAddress::Own,
     apply: |place, values| half(place, (values.relative() >> 16) as u32),
     apply_addend: half_addend,
 };
@@ -132,6 +140,7 @@ pub const MOVT_PREL: RelocKind = RelocKind(&MOVT_PREL_DEF);
 mod tests {
     use super::*;
     use crate::reloc::RelocValues;
+    use windlass_ir::Endianness;
 
     fn apply(kind: RelocKind, instruction: u32, values: RelocValues) -> Option<u32> {
         let mut place = instruction.to_le_bytes();
@@ -139,7 +148,7 @@ mod tests {
     }
 
     fn at(symbol: u64, addend: i64, place: u64) -> RelocValues {
-        RelocValues { symbol, addend, place }
+        RelocValues { symbol, addend, place, toc: 0, endianness: Endianness::Little }
     }
 
     #[test]

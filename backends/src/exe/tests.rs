@@ -95,7 +95,7 @@ fn what_elf_cannot_hold_is_refused() {
         let error = write_executable(&image, &INFO, &ExternalName::symbol("_start")).unwrap_err();
         assert_eq!(error, ElfError::BadName { symbol: bad.to_string() });
     }
-    let high = LinkOptions { base_address: 1 << 32, end: 1 << 40, page_size: 0x1000 };
+    let high = LinkOptions { base_address: 1 << 32, end: 1 << 40, ..LinkOptions::of_elf(&INFO) };
     let image = module().link(&high).unwrap();
     let error = write_executable(&image, &INFO, &ExternalName::symbol("_start")).unwrap_err();
     assert!(matches!(error, ElfError::TooLarge { .. }), "{error}");

@@ -3,7 +3,13 @@ use crate::arm::reloc::{ABS32, CALL};
 use crate::reloc::RelocKind;
 use alloc::string::ToString;
 
-const OPTIONS: LinkOptions = LinkOptions { base_address: 0x1_0000, page_size: 0x1000, end: 0xffff_f000 };
+const OPTIONS: LinkOptions = LinkOptions {
+    base_address: 0x1_0000,
+    page_size: 0x1000,
+    end: 0xffff_f000,
+    endianness: Endianness::Little,
+    functions: FunctionSymbols::Code,
+};
 
 fn name(name: &str) -> ExternalName {
     ExternalName::symbol(name)
@@ -59,7 +65,7 @@ fn code_and_data_refer_to_each_other() {
         (SegmentKind::Zeros, 0, 100),
     ];
     assert_eq!(kinds, expected);
-    assert_eq!(module.extent(0x1000), 0x4000);
+    assert_eq!(module.extent(&OPTIONS), 0x4000);
 }
 
 #[test]

@@ -347,6 +347,7 @@ impl<'a, M: Machine> Emitter<'a, M> {
         Ok(CompiledCode {
             bytes: done.bytes,
             alignment: self.machine.code_alignment(),
+            local_entry: self.machine.local_entry(&self.frame),
             relocs: done.relocs,
             traps: done.traps,
             data_ranges: done.data_ranges,

@@ -114,6 +114,10 @@ pub trait Machine: Sized {
     ) -> Result<Self::Frame, CompileError>;
     /// Bytes of stack that the frame takes.
     fn frame_size(&self, frame: &Self::Frame) -> u32;
+    /// Bytes of the prologue that callers in the same module skip.
+    fn local_entry(&self, _frame: &Self::Frame) -> u32 {
+        0
+    }
     /// How to jump over an island.
     fn island_info(&self) -> &'static buffer::IslandInfo;
     /// The most that [`emit`](Machine::emit) adds for `inst`.

@@ -1,3 +1,5 @@
 //! 64-bit POWER, from the PowerPC 970 (ISA 2.01) to POWER10 (ISA 3.1), in both byte orders.
 
+pub mod elf;
 pub mod regs;
+pub mod reloc;
