@@ -1,5 +1,6 @@
 //! Scratch memory that compilations share.
 
+use crate::coverage::RuleObserver;
 use alloc::boxed::Box;
 use windlass_regalloc::{Allocator, Output};
 
@@ -50,6 +51,8 @@ pub struct Context {
     /// Its result.
     pub(crate) allocation: Output,
     observer: Option<Observer>,
+    /// Is told which rules fire.
+    pub(crate) rule_observer: Option<RuleObserver>,
 }
 
 impl Context {
@@ -62,6 +65,11 @@ impl Context {
     /// time stages with this.
     pub fn set_observer(&mut self, observer: Option<Observer>) {
         self.observer = observer;
+    }
+
+    /// From now on `observer` is called for each rule of legalization and selection that fires.
+    pub fn set_rule_observer(&mut self, observer: Option<RuleObserver>) {
+        self.rule_observer = observer;
     }
 
     pub(crate) fn stage_done(&mut self, stage: Stage) {

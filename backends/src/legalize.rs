@@ -9,6 +9,7 @@
 //! and are looked at in turn. Its results become aliases. Control flow stays as it is. Cost: linear in the function
 //! and what it grows to.
 
+use crate::coverage::{LEGALIZE, RuleObserver};
 use crate::error::CompileError;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -190,7 +191,11 @@ pub type Origins = SecondaryMap<Inst, PackedOption<Inst>>;
 ///
 /// # Errors
 /// A rule that does not end, which is a bug.
-pub fn legalize(func: &mut Function, facts: &Facts<'_>) -> Result<Origins, CompileError> {
+pub fn legalize(
+    func: &mut Function,
+    facts: &Facts<'_>,
+    mut observer: Option<&mut RuleObserver>,
+) -> Result<Origins, CompileError> {
     let mut origins = Origins::new();
     let blocks: Vec<_> = func.layout.blocks().collect();
     for block in blocks {
@@ -207,7 +212,9 @@ pub fn legalize(func: &mut Function, facts: &Facts<'_>) -> Result<Origins, Compi
                 continue;
             }
             let origin = origins[inst].expand().unwrap_or(inst);
-            let mut rules = Rules { func, facts, at: inst, first: None, origins: &mut origins, origin };
+            let observer = observer.as_deref_mut();
+            let mut rules =
+                Rules { func, facts, at: inst, first: None, origins: &mut origins, origin, observer };
             let Some(values) = generated::constructor_legalize(&mut rules, inst) else { continue };
             let first = rules.first;
             replace(func, inst, &values)?;
@@ -254,6 +261,7 @@ struct Rules<'a> {
     origins: &'a mut Origins,
     /// What all of them are part of.
     origin: Inst,
+    observer: Option<&'a mut RuleObserver>,
 }
 
 #[allow(
@@ -293,6 +301,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/legalize.rs"));
 }
 
+pub(crate) use generated::RULES;
 use generated::{Context, TypeClass, Values};
 
 impl Rules<'_> {
@@ -399,6 +408,11 @@ fn precision(ty: Type) -> u32 {
 }
 
 impl Context for Rules<'_> {
+    fn rule_fired(&mut self, index: u32) {
+        if let Some(observer) = &mut self.observer {
+            observer(&LEGALIZE, index);
+        }
+    }
     fn type_class(&mut self, ty: Type) -> TypeClass {
         TypeClass::of(ty)
     }

@@ -48,6 +48,7 @@ pub mod arm;
 pub mod builtins;
 pub mod compiled;
 pub mod context;
+pub mod coverage;
 #[cfg(feature = "object")]
 mod elf;
 pub mod error;

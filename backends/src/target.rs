@@ -3,6 +3,7 @@
 use crate::builtins::RuntimeNames;
 use crate::compiled::CompiledCode;
 use crate::context::Context;
+use crate::coverage::RuleSet;
 use crate::error::CompileError;
 use crate::reloc::RelocKind;
 use crate::settings::{SettingError, Settings};
@@ -61,6 +62,11 @@ pub trait Target: Send + Sync {
 
     /// How objects and executables of the target are made.
     fn elf(&self) -> &ElfInfo;
+
+    /// The rules that select its instructions, which all targets of its backend share.
+    fn rules(&self) -> Option<&'static RuleSet> {
+        None
+    }
 
     /// What runs the target's programs on a machine of another kind.
     fn emulator(&self) -> &Emulator;

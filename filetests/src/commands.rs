@@ -9,10 +9,10 @@ use crate::runner::{FileRun, TestTarget};
 use crate::source::{SourceFile, SourceFunction};
 use crate::targets::{self, AddressUse};
 use std::fmt::Write;
+use windlass::VCodeStage;
 use windlass::ir::text::parse_function;
 use windlass::ir::verifier::Verifier;
 use windlass::ir::{ControlFlowGraph, DominatorTree, Function, LoopAnalysis};
-use windlass::{Context, VCodeStage};
 
 /// A command of a file's header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -222,7 +222,7 @@ fn machine_output(
     on: &TestTarget,
 ) {
     let target = &*on.target;
-    let mut cx = Context::new();
+    let mut cx = run.options.context();
     for func in &file.functions {
         let name = || format!("test {} {}", output.name(), func.function.name);
         let mut uses = AddressUse::default();

@@ -24,6 +24,7 @@
 //! ```
 
 pub mod commands;
+pub mod coverage;
 pub mod diff;
 pub mod execute;
 pub mod filecheck;
@@ -39,6 +40,7 @@ pub mod runner;
 pub mod source;
 pub mod targets;
 
+pub use coverage::{Coverage, CoverageReport};
 pub use options::Options;
 pub use report::{Check, FileReport, Outcome, Summary};
 pub use runner::{find_files, run_file, run_files};

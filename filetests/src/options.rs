@@ -1,6 +1,8 @@
 //! How filetests are run.
 
+use crate::coverage::Coverage;
 use crate::targets::Setting;
+use windlass::Context;
 
 /// How filetests are run.
 #[derive(Clone, Debug)]
@@ -15,6 +17,10 @@ pub struct Options {
     pub jobs: usize,
     /// Run lines are also checked on the functions as each target legalizes them, in the interpreter.
     pub legalize: bool,
+    /// Run lines are not run: each target only compiles the functions that they call.
+    pub compile_only: bool,
+    /// Collects which rules fire.
+    pub coverage: Option<Coverage>,
     /// Most instructions that an interpreted call may take.
     pub fuel: u64,
 }
@@ -27,12 +33,19 @@ impl Default for Options {
             bless: false,
             jobs: 1,
             legalize: false,
+            compile_only: false,
+            coverage: None,
             fuel: 4_000_000_000,
         }
     }
 }
 
 impl Options {
+    /// Memory for compilations, which tells what rules fire if that is collected.
+    pub(crate) fn context(&self) -> Context {
+        self.coverage.as_ref().map_or_else(Context::new, Coverage::context)
+    }
+
     /// The defaults, with blessing if the environment's `WINDLASS_BLESS` is 1, and as many jobs as the machine has
     /// processors.
     pub fn from_environment() -> Options {

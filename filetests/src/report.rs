@@ -1,5 +1,6 @@
 //! What a run of filetests found: checks, counted and listed.
 
+use crate::coverage::CoverageReport;
 use crate::diff;
 use serde_json::json;
 use std::fmt::Write;
@@ -141,6 +142,8 @@ const SAME_SHOWN: usize = 3;
 pub struct Summary {
     /// A report a file.
     pub files: Vec<FileReport>,
+    /// Which rules fired, if that was collected.
+    pub coverage: Option<CoverageReport>,
 }
 
 impl Summary {
@@ -215,15 +218,29 @@ impl Summary {
         if self.blessed() > 0 {
             let _ = writeln!(out, "{} blessed", self.blessed());
         }
+        if let Some(coverage) = &self.coverage {
+            out.push_str(&coverage.render());
+        }
         let _ = writeln!(out, "{}", self.line());
         out
     }
 
-    /// Everything as JSON: an object a check, one a line, and the counts on the last.
+    /// Everything as JSON: an object a check, one a line, then one a rule that did not fire if that was asked for, and
+    /// the counts on the last.
     pub fn render_json(&self) -> String {
         let mut out = String::new();
         for check in self.checks() {
             let _ = writeln!(out, "{}", check.to_json());
+        }
+        if let Some(coverage) = &self.coverage {
+            for (rule, set) in &coverage.unfired {
+                let file = format!("isle-rules/{}", rule.file);
+                let object = json!({"file": file, "line": rule.line, "rules": set, "term": rule.term, "outcome": "not fired"});
+                let _ = writeln!(out, "{object}");
+            }
+            for (set, fired, all) in &coverage.sets {
+                let _ = writeln!(out, "{}", json!({"rules": set, "fired": fired, "all": all}));
+            }
         }
         let counts = json!({"passed": self.passed(), "failed": self.failed(), "skipped": self.skipped(), "blessed": self.blessed()});
         let _ = writeln!(out, "{counts}");
@@ -243,7 +260,8 @@ mod tests {
     #[test]
     fn the_same_failure_many_times_is_told_three_times() {
         let checks = vec![check(Outcome::failed("gone")); 10];
-        let text = Summary { files: vec![FileReport { checks, ..FileReport::default() }] }.render(false);
+        let text = Summary { files: vec![FileReport { checks, ..FileReport::default() }], coverage: None }
+            .render(false);
         assert_eq!(text.matches("failed a.clif:3").count(), 3, "{text}");
         assert!(text.contains("    and 7 more like it\n0 passed, 10 failed"), "{text}");
     }
@@ -253,7 +271,7 @@ mod tests {
         let failed = Outcome::Failed { message: "differs".into(), texts: Some(("a\n".into(), "b\n".into())) };
         let skipped = Outcome::Skipped { reason: "no".into() };
         let checks = vec![check(Outcome::Passed), check(failed), check(skipped)];
-        let summary = Summary { files: vec![FileReport { checks, ..FileReport::default() }] };
+        let summary = Summary { files: vec![FileReport { checks, ..FileReport::default() }], coverage: None };
         let text = summary.render(false);
         assert!(text.contains("failed a.clif:3 [armv7hf]: run: %f() == 1\n    differs\n"), "{text}");
         assert!(text.contains("    - a\n    + b\n"), "{text}");

@@ -108,7 +108,8 @@ pub fn run_files(files: &[PathBuf], options: &Options, progress: &(dyn Fn(usize)
     });
     let mut reports = reports.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     reports.sort_by_key(|(i, _)| *i);
-    Summary { files: reports.into_iter().map(|(_, report)| report).collect() }
+    let coverage = options.coverage.as_ref().map(crate::Coverage::report);
+    Summary { files: reports.into_iter().map(|(_, report)| report).collect(), coverage }
 }
 
 /// Runs one file.
@@ -210,6 +211,9 @@ fn pick_targets(run: &mut FileRun<'_>, file: &SourceFile) -> Option<(Vec<TestTar
         settings.extend(run.options.settings.iter().cloned());
         match targets::build(&spec, &settings) {
             Ok(target) => {
+                if let Some(coverage) = &run.options.coverage {
+                    coverage.add_target(&*target);
+                }
                 machines.push(targets::machine_of(&*target));
                 built.push(TestTarget { spec, target });
             }

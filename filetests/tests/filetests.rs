@@ -117,6 +117,6 @@ fn run_stressed(setting: Setting) -> Result<(), Failed> {
 
 fn run(file: &Path) -> Result<(), Failed> {
     let options = Options { jobs: 1, ..Options::from_environment() };
-    let summary = Summary { files: vec![run_file(file, &options)] };
+    let summary = Summary { files: vec![run_file(file, &options)], ..Summary::default() };
     if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }
 }

@@ -211,12 +211,20 @@ mod tests {
         fs::create_dir_all(&dir).expect("a directory");
         let minst = dir.join("minst.isle");
         fs::write(&minst, &text.isle).expect("written");
-        let code = isle::compile(&[isle::prelude(), minst]);
+        // Every selector has rules for its entry points.
+        let rules = dir.join("rules.isle");
+        fs::write(&rules, "(rule (lower _) (output_none))\n(decl none () Unit) (extern constructor none none)\n(rule (lower_branch _ _) (none))\n")
+            .expect("written");
+        let code = isle::compile(&[isle::prelude(), isle::prelude_lower(), minst, rules]);
         fs::remove_dir_all(&dir).expect("the directory goes");
         let code = code.unwrap_or_else(|e| panic!("{e}"));
         for term in ["toy_addi", "toy_loop", "toy_lq", "toy_ins", "toy_sync"] {
             assert!(code.contains(&format!("fn constructor_{term}<")), "no {term}");
         }
+        // Rules tell that they fire; those that only make an instruction do not, nor do files elsewhere.
+        assert!(code.contains("fn rule_fired(&mut self, arg0: u32) -> Unit;"), "{code}");
+        assert!(code.contains("C::rule_fired(ctx, 0);") && !code.contains("log::"), "{code}");
+        assert!(code.contains("= &[\n    (\"prelude_lower.isle\", "), "{code}");
     }
 
     #[test]

@@ -72,18 +72,74 @@ pub fn legalize_files() -> Vec<PathBuf> {
 /// Compiles rule files to the text of a Rust module without inner attributes,
 /// to be `include!`d.
 ///
+/// Whenever a rule of this package fires, the module calls `Context::rule_fired` (declared in the prelude) with the
+/// rule's place in its table `RULES: &[(&str, u32, &str)]`: file, line of the rule's first parenthesis, and the term
+/// that it is a rule of, in the order of the files and lines. Rules of generated files are not told apart from the
+/// instructions that they make, and have no place.
+///
 /// # Errors
 ///
 /// The compiler's diagnostics, with the lines that they are about.
 pub fn compile(inputs: &[PathBuf]) -> Result<String, String> {
     let prefix = |dir: &Path, name: &str| Prefix { prefix: dir.display().to_string(), name: name.into() };
     let mut options = CodegenOptions { exclude_global_allow_pragmas: true, ..CodegenOptions::default() };
+    // A call for each rule that fires, which `count_rules` turns into one of ours.
+    options.emit_logging = true;
     // No path of the machine that builds reaches the generated text.
-    options.prefixes.push(prefix(&root(), "<isle-rules>"));
+    options.prefixes.push(prefix(&root(), RULES_PREFIX));
     if let Some(out) = std::env::var_os("OUT_DIR") {
         options.prefixes.push(prefix(Path::new(&out), "<OUT_DIR>"));
     }
-    cranelift_isle::compile::from_files(inputs, &options).map_err(|e| e.to_string())
+    let text = cranelift_isle::compile::from_files(inputs, &options).map_err(|e| e.to_string())?;
+    Ok(count_rules(&text, inputs))
+}
+
+/// What stands for this package's folder in positions.
+const RULES_PREFIX: &str = "<isle-rules>";
+
+/// How the rule compiler logs that a rule fires: the term and the rule's position, two string literals.
+const LOG: &str = "log::debug!(\"ISLE {} {}\", ";
+
+/// Replaces logging by calls of `Context::rule_fired`, and appends the table of rules.
+fn count_rules(text: &str, inputs: &[PathBuf]) -> String {
+    /// File, line and term of a logging line.
+    fn logged(line: &str) -> Option<(&str, u32, &str)> {
+        let (term, position) = line.trim_start().strip_prefix(LOG)?.strip_suffix(");")?.split_once(", ")?;
+        let (file, line) = position.trim_matches('"').rsplit_once(" line ")?;
+        let file = file.strip_prefix(RULES_PREFIX)?.trim_start_matches('/');
+        Some((file, line.parse().ok()?, term.trim_matches('"')))
+    }
+    let order: Vec<PathBuf> =
+        inputs.iter().filter_map(|f| Some(f.strip_prefix(root()).ok()?.to_path_buf())).collect();
+    let place = |file: &str| order.iter().position(|f| f == Path::new(file));
+    let mut rules: Vec<(Option<usize>, u32, &str, &str)> =
+        text.lines().filter_map(logged).map(|(file, line, term)| (place(file), line, file, term)).collect();
+    rules.sort_unstable();
+    rules.dedup();
+
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        match logged(line) {
+            Some((file, number, term)) => {
+                if let Ok(index) = rules.binary_search(&(place(file), number, file, term)) {
+                    let indent = &line[..line.len() - line.trim_start().len()];
+                    out.push_str(&format!("{indent}C::rule_fired(ctx, {index});\n"));
+                }
+            }
+            None if line.trim_start().starts_with(LOG) => {}
+            None => {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    out.push_str("\n/// Every rule: file, line, and the term that it is a rule of.\n");
+    out.push_str("pub static RULES: &[(&str, u32, &str)] = &[\n");
+    for (_, line, file, term) in &rules {
+        out.push_str(&format!("    ({file:?}, {line}, {term:?}),\n"));
+    }
+    out.push_str("];\n");
+    out
 }
 
 /// For build scripts: compiles rule files to the file `name` of `out`, and asks
@@ -115,5 +171,20 @@ mod tests {
             }
         }
         assert!(prelude().is_file());
+    }
+
+    #[test]
+    fn each_rule_tells_that_it_fires() {
+        let (first, last) = (root().join("arm/a.isle"), root().join("arm/b.isle"));
+        let log = |term: &str, place: &str| format!("    {LOG}{term:?}, {place:?});\n");
+        let text = log("lower", "<isle-rules>/arm/b.isle line 3")
+            + "    return x;\n"
+            + &log("op2", "<isle-rules>/arm/a.isle line 20")
+            + &log("arm_add", "<OUT_DIR>/arm_minst.isle line 4");
+        let counted = count_rules(&text, &[first, last]);
+        let calls = "    C::rule_fired(ctx, 1);\n    return x;\n    C::rule_fired(ctx, 0);\n\n";
+        assert!(counted.starts_with(calls), "{counted}");
+        let table = "= &[\n    (\"arm/a.isle\", 20, \"op2\"),\n    (\"arm/b.isle\", 3, \"lower\"),\n];\n";
+        assert!(counted.ends_with(table), "{counted}");
     }
 }

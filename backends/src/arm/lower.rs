@@ -9,6 +9,7 @@ use super::minst::{Features, Inst as ArmInst};
 use super::pseudo::{CallTarget, FrameArea, MInst, TableInfo};
 use super::regs;
 use super::target::ArmTarget;
+use crate::coverage::RuleSet;
 use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use alloc::format;
@@ -185,7 +186,14 @@ impl Rules<'_, '_> {
     }
 }
 
+/// The rules of the selector.
+pub(super) static RULES: RuleSet = RuleSet::new("arm", generated::RULES);
+
 impl generated::Context for Rules<'_, '_> {
+    fn rule_fired(&mut self, index: u32) {
+        self.cx.rule_fired(&RULES, index);
+    }
+
     // ----- Types and constants -----
 
     fn type_class(&mut self, ty: Type) -> TypeClass {

@@ -11,6 +11,7 @@ use super::{lower, startup};
 use crate::builtins::RuntimeNames;
 use crate::compiled::CompiledCode;
 use crate::context::Context;
+use crate::coverage::RuleSet;
 use crate::error::CompileError;
 use crate::legalize::{self, Native, Runtime};
 use crate::machinst::buffer::IslandInfo;
@@ -264,6 +265,9 @@ impl Target for ArmTarget {
     }
     fn elf(&self) -> &ElfInfo {
         &self.variant.elf
+    }
+    fn rules(&self) -> Option<&'static RuleSet> {
+        Some(&super::lower::RULES)
     }
     fn emulator(&self) -> &Emulator {
         &self.variant.emulator

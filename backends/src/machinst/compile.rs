@@ -84,7 +84,7 @@ pub fn legalized<M: Machine>(
         return Ok(None);
     }
     let mut legal = func.clone();
-    let origins = legalize::legalize(&mut legal, &facts)?;
+    let origins = legalize::legalize(&mut legal, &facts, cx.rule_observer.as_mut())?;
     if cfg!(debug_assertions) {
         windlass_ir::verifier::verify_function(&legal).map_err(|faults| {
             let what = faults.first().map_or_else(String::new, ToString::to_string);
@@ -134,7 +134,7 @@ fn select<M: Machine>(
         let what = "a function without blocks".to_string();
         return Err(CompileError::Unsupported { target: machine.name(), inst: None, what });
     }
-    let selected = Lower::run(func, machine, &order, &loops)?;
+    let selected = Lower::run(func, machine, &order, &loops, cx.rule_observer.as_mut())?;
     machine.check_selected(&selected.vcode)?;
     cx.stage_done(Stage::Select);
     Ok(selected)

@@ -16,6 +16,7 @@
 use super::order::{BlockOrder, LoweredBlock, destination};
 use super::vcode::{BlockParts, Edge, VCode};
 use super::{Label, MachInst, Machine, Reg, WritableReg};
+use crate::coverage::{RuleObserver, RuleSet};
 use crate::error::CompileError;
 use alloc::format;
 use alloc::string::String;
@@ -107,6 +108,7 @@ pub struct Lower<'f, M: Machine> {
     /// needed. The target defines it on entry.
     pub return_area: Option<WritableReg>,
     current: Option<Inst>,
+    observer: Option<&'f mut RuleObserver>,
 }
 
 impl<'f, M: Machine> Lower<'f, M> {
@@ -119,6 +121,7 @@ impl<'f, M: Machine> Lower<'f, M> {
         machine: &'f M,
         order: &'f BlockOrder,
         loops: &LoopAnalysis,
+        observer: Option<&'f mut RuleObserver>,
     ) -> Result<Selected<M::Inst>, CompileError> {
         let mut lower = Lower {
             func,
@@ -134,6 +137,7 @@ impl<'f, M: Machine> Lower<'f, M> {
             frame: FrameNeeds::default(),
             return_area: None,
             current: None,
+            observer,
         };
         lower.assign_value_regs()?;
         let mut done = Vec::with_capacity(order.blocks.len());
@@ -404,6 +408,13 @@ impl<'f, M: Machine> Lower<'f, M> {
     /// Appends an instruction.
     pub fn emit(&mut self, inst: M::Inst) {
         self.forward.push(inst);
+    }
+
+    /// Tells whoever wants to know that a rule fires.
+    pub fn rule_fired(&mut self, set: &'static RuleSet, index: u32) {
+        if let Some(observer) = &mut self.observer {
+            observer(set, index);
+        }
     }
 
     /// A new virtual register.

@@ -5,7 +5,7 @@ use crate::{Failure, Outcome, print};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use windlass_filetests::{Options, find_files, run_files};
+use windlass_filetests::{Coverage, Options, find_files, run_files};
 
 /// Run filetests
 #[derive(clap::Args)]
@@ -22,6 +22,9 @@ pub struct Args {
     /// Files that are worked at the same time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// List the rules of legalization and selection that no test fires
+    #[arg(long)]
+    rule_coverage: bool,
     /// How results are printed
     #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     format: String,
@@ -34,6 +37,7 @@ pub fn run(args: &Args) -> Outcome {
     options.bless |= args.bless;
     options.targets.clone_from(&args.targets);
     options.settings = args.target_args.settings();
+    options.coverage = args.rule_coverage.then(Coverage::new);
     if let Some(jobs) = args.jobs {
         options.jobs = jobs.into();
     }
