@@ -52,6 +52,9 @@ pub struct Stress {
     pub shuffle_blocks: Option<u64>,
     /// `stress_legalize_core`: only a small core of operations counts as native, all others are expanded.
     pub legalize_core: bool,
+    /// `stress_check_alignment`: code checks the address of each access that the processor wants aligned, and dies
+    /// at a misaligned one with a trap that no trap code stands for.
+    pub check_alignment: bool,
 }
 
 /// Names of Cranelift's settings whose meaning is neutral here: they are accepted and do nothing.
@@ -141,6 +144,7 @@ impl Settings {
             "stress_branch_range" => self.stress.branch_range = Some(parse_number(name, value)?),
             "stress_block_padding" => self.stress.block_padding = parse_number(name, value)?,
             "stress_shuffle_blocks" => self.stress.shuffle_blocks = Some(parse_number(name, value)?),
+            "stress_check_alignment" => self.stress.check_alignment = parse_bool(name, value)?,
             "stress_legalize_core" => self.stress.legalize_core = parse_bool(name, value)?,
             _ => return Ok(NEUTRAL.contains(&name)),
         }

@@ -52,6 +52,18 @@ fn neutral_settings_are_listed() {
 }
 
 #[test]
+fn settings_of_arm_exist() {
+    let page = page();
+    let listed = names(&page, "Of ARM targets");
+    assert!(!listed.is_empty());
+    for entry in ["armv7hf", "armv5"] {
+        for name in &listed {
+            assert_eq!(lookup(entry).expect("a target").set(name, Some("on")), Ok(()), "{name}");
+        }
+    }
+}
+
+#[test]
 fn features_are_listed() {
     let page = page();
     let listed = names(&page, "Features of ARM targets");

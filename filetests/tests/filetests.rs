@@ -31,6 +31,9 @@ fn main() -> ExitCode {
     for target in OTHER_TARGETS {
         trials.push(Trial::test(format!("target/{target}"), move || run_on(target)));
     }
+    for target in ALIGNED {
+        trials.push(Trial::test(format!("alignment/{target}"), move || run_aligned(target)));
+    }
     for target in LEGALIZED {
         trials.push(Trial::test(format!("legalize/{target}"), move || run_legalized(target)));
     }
@@ -56,6 +59,37 @@ fn run_on(target: &str) -> Result<(), Failed> {
     }
     let options = Options { targets: vec![target.to_owned()], jobs: 1, ..Options::default() };
     let summary = run_files(&files, &options, &|_| {});
+    if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }
+}
+
+/// Targets on which every access is checked. The emulator loads and stores anywhere; these processors do not.
+const ALIGNED: &[&str] = &["armv5", "armv6 strict_alignment", "armv7 strict_alignment"];
+
+fn run_aligned(target: &str) -> Result<(), Failed> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let roots = ["tests/run", "tests/matrix", "tests/regress", "tests/programs/p32", "../examples"];
+    let mut files = find_files(&roots.map(|root| here.join(root))).map_err(|e| e.to_string())?;
+    files.retain(|file| !file.to_string_lossy().contains("p64"));
+    if WITHOUT_ATOMICS.iter().any(|name| target.starts_with(name)) {
+        files.retain(|file| {
+            !file.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("atomics"))
+        });
+    }
+    // Some files are about the embedder's register.
+    let (pinned, others): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| file.file_stem().is_some_and(|name| name == "registers-p32"));
+    let mut settings = vec![setting("stress_check_alignment")];
+    let mut summary = Summary::default();
+    for files in [others, pinned] {
+        let options = Options {
+            targets: vec![target.to_owned()],
+            settings: settings.clone(),
+            jobs: 1,
+            ..Options::default()
+        };
+        summary.files.extend(run_files(&files, &options, &|_| {}).files);
+        settings.push(setting("enable_pinned_reg"));
+    }
     if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }
 }
 
@@ -95,6 +129,7 @@ const STRESS: &[&str] = &[
     "stress_block_padding=60",
     "stress_shuffle_blocks=1",
     "stress_legalize_core",
+    "stress_check_alignment",
     "preserve_frame_pointers",
     "opt_level=none",
     "opt_level=size",

@@ -246,12 +246,15 @@ impl Emit<'_> {
     }
 
     fn load_exclusive(&mut self, rt: WritableReg, rn: Reg, width: Width) -> Result {
-        self.may_trap(width.code);
-        self.real(&match width.bytes {
+        let inst = match width.bytes {
             1 => Inst::Ldrexb { rt, rn },
             2 => Inst::Ldrexh { rt, rn },
             _ => Inst::Ldrex { rt, rn },
-        })
+        };
+        match width.code {
+            Some(code) => self.access(&inst, code),
+            None => self.real(&inst),
+        }
     }
 
     fn store_exclusive(&mut self, rt: Reg, rn: Reg, width: Width) -> Result {
@@ -308,8 +311,7 @@ impl Emit<'_> {
             }
             Atomic::Rmw64 { old, new, address, operand, op, swapped, code } => {
                 let top = self.buf.offset();
-                self.may_trap(code);
-                self.real(&Inst::Ldrexd { rt: old[0], rt2: old[1], rn: address })?;
+                self.load_pair(old, address, code)?;
                 self.reverse_pair(old, swapped)?;
                 self.combine64(old, new, operand, op)?;
                 self.reverse_pair(new, swapped)?;
@@ -358,7 +360,7 @@ impl Emit<'_> {
                 self.real(&Inst::Cmp { rn: new.to_reg(), rm })?;
                 self.real(&Inst::MovCc { cond, rd, rd_in: rd.to_reg(), rm })?;
             }
-            Combine::Plain => self.plain(op, rd, rn, rm)?,
+            Combine::Plain => self.operate(op, rd, rn, rm)?,
         }
         self.reverse(new, width)?;
         self.store_exclusive(new.to_reg(), address, width)?;
@@ -366,7 +368,7 @@ impl Emit<'_> {
     }
 
     /// An operation that goes bit by bit, or on words alone.
-    fn plain(&mut self, op: AtomicRmwOp, rd: WritableReg, rn: Reg, rm: Reg) -> Result {
+    fn operate(&mut self, op: AtomicRmwOp, rd: WritableReg, rn: Reg, rm: Reg) -> Result {
         self.real(&match op {
             AtomicRmwOp::Add => Inst::Add { rd, rn, rm },
             AtomicRmwOp::Sub => Inst::Sub { rd, rn, rm },
@@ -414,8 +416,8 @@ impl Emit<'_> {
                 self.real(&Inst::Sbc { rd: rd1, rn: rn1, rm: rm1 })
             }
             _ => {
-                self.plain(op, rd0, rn0, rm0)?;
-                self.plain(op, rd1, rn1, rm1)
+                self.operate(op, rd0, rn0, rm0)?;
+                self.operate(op, rd1, rn1, rm1)
             }
         }
     }
@@ -457,8 +459,7 @@ impl Emit<'_> {
         code: Option<TrapCode>,
     ) -> Result {
         let top = self.buf.offset();
-        self.may_trap(code);
-        self.real(&Inst::Ldrexd { rt: old[0], rt2: old[1], rn: address })?;
+        self.load_pair(old, address, code)?;
         self.real(&Inst::Cmp { rn: old[0].to_reg(), rm: expected[0] })?;
         self.real(&Inst::CmpCc { cond: Cond::Eq, rn: old[1].to_reg(), rm: expected[1] })?;
         self.branch_near(Cond::Ne, 16)?;
@@ -480,10 +481,17 @@ impl Emit<'_> {
         code: Option<TrapCode>,
     ) -> Result {
         let top = self.buf.offset();
-        self.may_trap(code);
-        self.real(&Inst::Ldrexd { rt: old[0], rt2: old[1], rn: address })?;
+        self.load_pair(old, address, code)?;
         self.store_pair(value, address, code)?;
         self.retry(top)
+    }
+
+    fn load_pair(&mut self, [rt, rt2]: [WritableReg; 2], rn: Reg, code: Option<TrapCode>) -> Result {
+        let inst = Inst::Ldrexd { rt, rt2, rn };
+        match code {
+            Some(code) => self.access(&inst, code),
+            None => self.real(&inst),
+        }
     }
 
     fn store_pair(&mut self, [rt, rt2]: [Reg; 2], rn: Reg, code: Option<TrapCode>) -> Result {

@@ -3,6 +3,7 @@
 //! Above each expansion it is drawn as assembly. `ip` is the scratch register of all of them. None but `emit_table`
 //! and calls touches the flags.
 
+use super::align;
 use super::atomic::Atomic;
 use super::frame::Frame;
 use super::imm::*;
@@ -151,22 +152,40 @@ type Result = core::result::Result<(), EmitError>;
 const ROOM: Room = Room { bytes: 64, fixups: 2, pool_bytes: 8 };
 
 /// The most that `inst` adds.
-pub fn room(inst: &MInst) -> Room {
-    match inst {
+pub fn room(target: &ArmTarget, inst: &MInst) -> Room {
+    let room = match inst {
         MInst::Real(_) | MInst::Access { .. } | MInst::Move { .. } => {
-            Room { bytes: 4, fixups: 0, pool_bytes: 0 }
+            let room = Room { bytes: 4, fixups: 0, pool_bytes: 0 };
+            return align::more_room(target, room, Some(1));
         }
         MInst::Atomic(_) => Room { bytes: Atomic::MAX_BYTES, fixups: 0, pool_bytes: 0 },
         MInst::Table { info, .. } => Room { bytes: ROOM.bytes + 4 * info.targets.len() as u32, ..ROOM },
         _ => ROOM,
-    }
+    };
+    align::more_room(target, room, None)
 }
 
 /// The most that a move or a prologue adds.
-pub const MOVE_ROOM: Room = ROOM;
+pub fn move_room(target: &ArmTarget) -> Room {
+    align::more_room(target, ROOM, None)
+}
 
 impl Emit<'_> {
+    /// An instruction of the table.
     pub(super) fn real(&mut self, inst: &Inst) -> Result {
+        self.check_alignment(inst)?;
+        self.plain(inst)
+    }
+
+    /// An access that may trap.
+    pub(super) fn access(&mut self, inst: &Inst, code: TrapCode) -> Result {
+        self.check_alignment(inst)?;
+        self.buf.trap_here(code);
+        self.plain(inst)
+    }
+
+    /// An instruction that is no access, or one whose address is known to be aligned.
+    pub(super) fn plain(&mut self, inst: &Inst) -> Result {
         let word = inst.encode()?;
         if !self.target.features().contains(inst.requires()) {
             // A rule chose a row above the target's level.
@@ -180,10 +199,7 @@ impl Emit<'_> {
     pub(super) fn inst(&mut self, inst: &MInst, next: Option<Label>) -> Result {
         match inst {
             MInst::Real(inst) => self.real(inst),
-            MInst::Access { inst, code } => {
-                self.buf.trap_here(*code);
-                self.real(inst)
-            }
+            MInst::Access { inst, code } => self.access(inst, *code),
             MInst::Move { rd, rm } => self.copy(*rd, *rm),
             MInst::Const { rd, value } => self.constant(*rd, *value),
             MInst::Float32 { rd, bits } => self.float32(*rd, *bits),
@@ -417,6 +433,7 @@ impl Emit<'_> {
 
     /// `sub sp, sp, #tail ; push {list} ; vpush {list} ; sub sp, sp, #local`
     pub(super) fn prologue(&mut self) -> Result {
+        self.check_stack()?;
         self.lower_sp(self.frame.tail_bytes)?;
         if let Some(list) = PushList::new(self.frame.pushed) {
             self.real(&Inst::Push { list })?;
@@ -587,7 +604,8 @@ impl Emit<'_> {
         self.branch_if(Cond::Hs, info.default)?;
         if let (Some(shift), Some(off)) = (ShiftImm::new(ShiftKind::Lsl, 2), Offset12::new(4)) {
             self.real(&Inst::AddShift { rd: w(IP), rn: PC, rm: index, shift })?;
-            self.real(&Inst::LdrImm { rt: w(IP), rn: IP, off })?;
+            // Aligned as the code is, and at a distance from the table that is fixed: without a check.
+            self.plain(&Inst::LdrImm { rt: w(IP), rn: IP, off })?;
         }
         let base = self.buf.offset() + PC_AHEAD;
         self.real(&Inst::Add { rd: w(PC), rn: PC, rm: IP })?;

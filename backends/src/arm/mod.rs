@@ -8,11 +8,13 @@
 //! | `lower.rs`, `isle-rules/arm/` | selection: rules, and the helpers that they call |
 //! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
 //! | `pseudo.rs`, `emit.rs` | pseudo-instructions, and the words that instructions become |
+//! | `align.rs` | checks of addresses, when a stress setting asks for them |
 //! | `atomic.rs` | loops of exclusive accesses |
 //! | `reloc.rs`, `elf.rs`, `attributes.rs`, `startup.rs` | objects and executables |
 //! | `runtime.rs` | names of the run-time ABI |
 
 mod abi;
+mod align;
 mod atomic;
 pub mod attributes;
 mod call;

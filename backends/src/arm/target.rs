@@ -36,7 +36,7 @@ struct Variant {
     hard_float: bool,
     elf: ElfInfo,
     emulator: Emulator,
-    /// Loads and stores of more than a byte must be aligned, or give wrong results.
+    /// Whether loads and stores of more than a byte must be aligned, unless `strict_alignment` says otherwise.
     strict_alignment: bool,
 }
 
@@ -123,17 +123,23 @@ struct ArmBuilder {
     variant: &'static Variant,
     settings: Settings,
     features: Features,
+    strict_alignment: bool,
 }
 
 impl ArmBuilder {
     fn new(variant: &'static Variant) -> ArmBuilder {
-        ArmBuilder { variant, settings: Settings::default(), features: variant.features }
+        let (features, strict_alignment) = (variant.features, variant.strict_alignment);
+        ArmBuilder { variant, settings: Settings::default(), features, strict_alignment }
     }
 }
 
 impl TargetBuilder for ArmBuilder {
     fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), SettingError> {
         if self.settings.set(name, value)? {
+            return Ok(());
+        }
+        if name == "strict_alignment" {
+            self.strict_alignment = parse_bool(name, value)?;
             return Ok(());
         }
         let feature = Features::NAMES.iter().find(|(feature, _)| *feature == name);
@@ -185,6 +191,7 @@ impl TargetBuilder for ArmBuilder {
             call_clobbers: abi::clobbers(&reg_options),
             settings: self.settings,
             features,
+            strict_alignment: self.strict_alignment,
             native,
         }))
     }
@@ -198,6 +205,7 @@ pub struct ArmTarget {
     call_clobbers: UnitSet,
     pub(super) settings: Settings,
     features: Features,
+    strict_alignment: bool,
     native: Native,
 }
 
@@ -221,6 +229,11 @@ impl ArmTarget {
     /// Is there no float unit? Then floats live in core registers.
     pub(super) fn soft_float(&self) -> bool {
         !self.features.contains(Features::VFP2)
+    }
+
+    /// Must words and halfwords be aligned?
+    pub(super) fn is_strict(&self) -> bool {
+        self.strict_alignment
     }
 
     /// What a call destroys.
@@ -321,7 +334,7 @@ impl Machine for ArmTarget {
         Endianness::Little
     }
     fn strict_alignment(&self) -> bool {
-        self.variant.strict_alignment
+        self.is_strict()
     }
     fn code_alignment(&self) -> u32 {
         // Pool constants of eight bytes are aligned within the function.
@@ -357,13 +370,13 @@ impl Machine for ArmTarget {
         &emit::ISLAND
     }
     fn room(&self, inst: &MInst) -> Room {
-        emit::room(inst)
+        emit::room(self, inst)
     }
     fn move_room(&self) -> Room {
-        emit::MOVE_ROOM
+        emit::move_room(self)
     }
     fn prologue_room(&self) -> Room {
-        emit::MOVE_ROOM
+        emit::move_room(self)
     }
     fn emit_prologue(&self, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
         Emit { target: self, frame, buf }.prologue()

@@ -20,11 +20,11 @@ impl Setup {
     /// `fixed`, and what is the turn of batch `n`: all kinds take turns, numbers are random.
     pub fn random(fixed: &[Setting], n: u64, random: &mut Random) -> Setup {
         let mut setup = Setup::plain(fixed);
-        let kind = n % 12;
+        let kind = n % 13;
         match kind {
-            0..10 => setup.add(kind, random),
+            0..11 => setup.add(kind, random),
             _ => {
-                for kind in 1..10 {
+                for kind in 1..11 {
                     if random.chance(35) {
                         setup.add(kind, random);
                     }
@@ -49,6 +49,7 @@ impl Setup {
             7 => self.set("opt_level", "none"),
             8 => self.set("opt_level", "size"),
             9 => self.set("preserve_frame_pointers", true),
+            10 => self.set("stress_check_alignment", true),
             _ => {}
         }
     }

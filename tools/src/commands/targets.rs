@@ -21,6 +21,8 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("stress_branch_range", "BYTES", "branches and pool loads reach no farther"),
     ("stress_block_padding", "BYTES", "dead bytes after each block"),
     ("stress_shuffle_blocks", "SEED", "blocks after the entry in random order"),
+    ("stress_legalize_core", "BOOL", "all but a small core of operations is expanded"),
+    ("stress_check_alignment", "BOOL", "code checks the addresses that must be aligned (ARM)"),
 ];
 
 pub fn run(_: &Args) -> Outcome {
