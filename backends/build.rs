@@ -12,14 +12,20 @@ use windlass_rules::{ir_terms, isle, native};
 #[path = "src/arm/insts.rs"]
 #[allow(dead_code)]
 mod arm_insts;
+#[path = "src/ppc64/insts.rs"]
+#[allow(dead_code)]
+mod ppc64_insts;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let out = Output::from_env();
     legalize(&out);
     target(&out, &arm_insts::table());
-    println!("cargo:rerun-if-changed=src/arm/insts.rs");
-    println!("cargo:rerun-if-changed=src/arm/insts");
+    target(&out, &ppc64_insts::table());
+    for folder in ["arm", "ppc64"] {
+        println!("cargo:rerun-if-changed=src/{folder}/insts.rs");
+        println!("cargo:rerun-if-changed=src/{folder}/insts");
+    }
 }
 
 fn target(out: &Output, table: &Table) {

@@ -26,6 +26,8 @@ need() {
 need cc                              gcc
 need qemu-arm                        qemu-user
 need arm-linux-gnueabihf-as          binutils-arm-linux-gnueabihf
+need powerpc64-linux-gnu-as          binutils-powerpc64-linux-gnu
+need powerpc64le-linux-gnu-as        binutils-powerpc64le-linux-gnu
 need arm-linux-gnueabihf-gcc         gcc-arm-linux-gnueabihf
 need /usr/arm-linux-gnueabihf/include libc6-dev-armhf-cross
 need arm-linux-gnueabi-gcc           gcc-arm-linux-gnueabi

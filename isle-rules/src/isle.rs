@@ -11,25 +11,28 @@ use std::path::{Path, PathBuf};
 
 /// Rule files of each built-in target's selector, relative to this package.
 /// The generated instruction file comes between the prelude and these.
-const SELECTORS: &[(&str, &[&str])] = &[(
-    "arm",
-    &[
-        "arm/machine.isle",
-        "arm/arith.isle",
-        "arm/divide.isle",
-        "arm/overflow.isle",
-        "arm/bits.isle",
-        "arm/shift.isle",
-        "arm/cmp.isle",
-        "arm/convert.isle",
-        "arm/float.isle",
-        "arm/mem.isle",
-        "arm/atomic.isle",
-        "arm/branch.isle",
-        "arm/call.isle",
-        "arm/special.isle",
-    ],
-)];
+const SELECTORS: &[(&str, &[&str])] = &[
+    (
+        "arm",
+        &[
+            "arm/machine.isle",
+            "arm/arith.isle",
+            "arm/divide.isle",
+            "arm/overflow.isle",
+            "arm/bits.isle",
+            "arm/shift.isle",
+            "arm/cmp.isle",
+            "arm/convert.isle",
+            "arm/float.isle",
+            "arm/mem.isle",
+            "arm/atomic.isle",
+            "arm/branch.isle",
+            "arm/call.isle",
+            "arm/special.isle",
+        ],
+    ),
+    ("ppc64", &["ppc64/branch.isle"]),
+];
 
 /// Rule files of legalization, in order. The terms that match and build instructions come before them.
 const LEGALIZE: &[&str] = &[

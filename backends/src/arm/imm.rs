@@ -6,72 +6,33 @@
 //! `Display` is the GNU assembler's text. Sections are those of the ARM
 //! Architecture Reference Manual, DDI 0406C.
 
-use crate::machinst::encode::Immediate;
+use crate::machinst::encode::{Immediate, bounded_immediate};
 use core::fmt;
 
-/// Defines a number from `$min` to `$max`, encoded as the number minus `$min`
-/// or, with `bias 0`, as itself.
-macro_rules! bounded {
-    ($(#[$doc:meta])* $name:ident, $ty:ty, $min:literal ..= $max:literal, bias $bias:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name($ty);
-
-        impl $name {
-            /// The immediate, or `None` if `value` is out of range.
-            pub const fn new(value: u32) -> Option<$name> {
-                // One comparison also where the minimum is 0.
-                let (min, max): (u32, u32) = ($min, $max);
-                if value.wrapping_sub(min) <= max - min { Some($name(value as $ty)) } else { None }
-            }
-
-            /// The value.
-            pub const fn value(self) -> u32 {
-                self.0 as u32
-            }
-        }
-
-        impl Immediate for $name {
-            fn to_bits(self) -> u32 {
-                self.value() - $bias
-            }
-            fn from_bits(bits: u32) -> Option<$name> {
-                $name::new(bits.wrapping_add($bias))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "#{}", self.0)
-            }
-        }
-    };
-}
-
-bounded!(
+bounded_immediate!(
     /// The 16 bits of MOVW and MOVT (A8.8.102).
-    Imm16, u16, 0..=0xffff, bias 0
+    Imm16, u16, 0..=0xffff, bias 0, prefix "#"
 );
-bounded!(
+bounded_immediate!(
     /// The payload of UDF and BKPT: 16 bits that the processor ignores.
-    TrapCode16, u16, 0..=0xffff, bias 0
+    TrapCode16, u16, 0..=0xffff, bias 0, prefix "#"
 );
-bounded!(
+bounded_immediate!(
     /// The number of SVC: 24 bits that the processor ignores.
-    Imm24, u32, 0..=0x00ff_ffff, bias 0
+    Imm24, u32, 0..=0x00ff_ffff, bias 0, prefix "#"
 );
-bounded!(
+bounded_immediate!(
     /// Amount of an immediate left shift or rotation: 1 to 31. (A shift by
     /// nothing is MOV, a rotation by nothing RRX.)
-    Amt1To31, u8, 1..=31, bias 0
+    Amt1To31, u8, 1..=31, bias 0, prefix "#"
 );
-bounded!(
+bounded_immediate!(
     /// Width in bits of a signed saturation (SSAT): 1 to 32.
-    SignedSat, u8, 1..=32, bias 1
+    SignedSat, u8, 1..=32, bias 1, prefix "#"
 );
-bounded!(
+bounded_immediate!(
     /// Width in bits of an unsigned saturation (USAT): 0 to 31.
-    UnsignedSat, u8, 0..=31, bias 0
+    UnsignedSat, u8, 0..=31, bias 0, prefix "#"
 );
 
 /// Amount of an immediate right shift: 1 to 32, where 32 is encoded as 0.
