@@ -49,7 +49,7 @@ pub use layout::Layout;
 pub use loops::{Loop, LoopAnalysis};
 pub use memflags::{Endianness, MemFlags};
 pub use opcode::{Ctrl, Effects, Format, Opcode, OpcodeDef, Ty, TypeSet};
-pub use signature::{AbiParam, ArgumentExtension, ArgumentPurpose, CallConv, Signature};
+pub use signature::{AbiParam, ArgumentExtension, ArgumentPurpose, CallConv, Signature, StructArg};
 pub use trapcode::TrapCode;
 pub use types::Type;
 pub use verifier::{Fault, Verifier, verify_function};

@@ -71,14 +71,65 @@ pub enum ArgumentExtension {
     Sext,
 }
 
+/// A structure passed by value: what calling conventions ask about it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct StructArg {
+    /// Its size in bytes.
+    pub bytes: u32,
+    /// Its alignment in bytes, a power of two: its address is a multiple of it, and conventions place it by it. 1 says
+    /// that nothing is known of the address; conventions take at least a word for the alignment of any structure.
+    pub align: u32,
+    /// For a homogeneous aggregate, one with members of a single floating-point type and nothing else: that type,
+    /// `f32` or `f64`. Hard-float conventions pass those in floating-point registers.
+    pub element: Option<Type>,
+}
+
+impl StructArg {
+    /// `bytes` bytes at any address, of any types.
+    pub const fn new(bytes: u32) -> StructArg {
+        StructArg { bytes, align: 1, element: None }
+    }
+
+    /// The same with an alignment, which is a power of two.
+    pub const fn with_align(self, align: u32) -> StructArg {
+        StructArg { align, ..self }
+    }
+
+    /// `count` floats of type `element`, and nothing else.
+    pub const fn homogeneous(element: Type, count: u32) -> StructArg {
+        StructArg { bytes: element.bytes() * count, align: element.bytes(), element: Some(element) }
+    }
+
+    /// The alignment of a structure of which nothing is said.
+    pub(crate) const fn default_align(element: Option<Type>) -> u32 {
+        match element {
+            Some(element) if element.bytes() > 0 => element.bytes(),
+            _ => 1,
+        }
+    }
+}
+
+impl fmt::Display for StructArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sarg({}", self.bytes)?;
+        if let Some(element) = self.element {
+            write!(f, ", {element}")?;
+        }
+        if self.align != Self::default_align(self.element) {
+            write!(f, ", align = {}", self.align)?;
+        }
+        f.write_str(")")
+    }
+}
+
 /// What a parameter or result is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum ArgumentPurpose {
     /// A plain value.
     #[default]
     Normal,
-    /// A structure of this many bytes passed by value; the operand is its address.
-    StructArgument(u32),
+    /// A structure passed by value; the operand is its address.
+    StructArgument(StructArg),
     /// The address where a structure is returned.
     StructReturn,
     /// The front end's context.
@@ -128,7 +179,7 @@ impl fmt::Display for AbiParam {
         }
         match self.purpose {
             ArgumentPurpose::Normal => Ok(()),
-            ArgumentPurpose::StructArgument(size) => write!(f, " sarg({size})"),
+            ArgumentPurpose::StructArgument(layout) => write!(f, " {layout}"),
             ArgumentPurpose::StructReturn => f.write_str(" sret"),
             ArgumentPurpose::VMContext => f.write_str(" vmctx"),
         }

@@ -1,17 +1,22 @@
-//! Entry, return and calls: values to and from the places that `abi.rs` gives them.
+//! Entry, return and calls: the instructions that the framework's [`abi`](crate::machinst::abi) asks for.
 
-use super::abi::{Location, Place, SigAbi};
-use super::imm::{Amt1To31, Amt1To32};
+use super::abi::{AbiOptions, sig_abi as lay_out};
+use super::imm::{Amt1To31, Amt1To32, Offset8, Offset12, ShiftImm, ShiftKind, Sign, VfpOffset};
 use super::lower::Lower;
 use super::minst::{Features, Inst as ArmInst};
 use super::pseudo::{CallInfo, CallTarget, FrameArea, MInst};
 use super::regs;
-use crate::machinst::{InstOutput, Reg, ValueRegs, WritableReg};
+use super::target::ArmTarget;
+use crate::machinst::abi::{self, AbiMachine, Location, Piece, Place, SigAbi, sig_abi};
+use crate::machinst::{InstOutput, Machine, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
-use smallvec::SmallVec;
-use windlass_ir::{ArgumentExtension, CallConv, ExternalName, SigRef, Signature, Type, Value, types};
-use windlass_regalloc::{PReg, UnitSet};
+use smallvec::{SmallVec, smallvec};
+use windlass_ir::{
+    ArgumentExtension, CallConv, ExternalName, LibCall, SigRef, Signature, TrapCode, Type, Value, types,
+};
+use windlass_regalloc::{PReg, RegClass, UnitSet};
 
 /// What kind of call.
 pub(super) struct CallKind {
@@ -20,45 +25,210 @@ pub(super) struct CallKind {
     pub(super) sig: SigRef,
 }
 
-fn sig_abi(cx: &mut Lower<'_>, sig: &Signature) -> Option<SigAbi> {
-    match SigAbi::new(sig, cx.machine.hard_float()) {
-        Ok(abi) => Some(abi),
-        Err(what) => {
-            cx.unsupported(what);
-            None
+/// Up to so many bytes of structures are copied word by word.
+const INLINE_COPY_BYTES: u32 = 64;
+/// The same where words have to be put together from bytes.
+const INLINE_COPY_BYTES_BYTEWISE: u32 = 16;
+
+/// Is a float in core registers that lives in floating-point ones?
+fn float_in_core(machine: &ArmTarget, location: &Location) -> bool {
+    !machine.soft_float()
+        && location.ty.is_float()
+        && matches!(location.parts.first(), Some(Place::Reg(preg)) if preg.index() < regs::FIRST_S.into())
+}
+
+impl AbiMachine for ArmTarget {
+    fn sig_abi(&self, sig: &Signature) -> Result<SigAbi, String> {
+        lay_out(sig, AbiOptions { hard_float: self.hard_float(), vfp: !self.soft_float() })
+    }
+
+    fn class_of_reg(&self, preg: PReg) -> RegClass {
+        regs::class_of(preg)
+    }
+
+    fn gen_outgoing(&self, cx: &mut Lower<'_>, location: &Location, v: Value) -> SmallVec<[Reg; 2]> {
+        let regs = cx.put_in_regs(v);
+        match (location.ty, location.extension) {
+            (types::F32, _) if float_in_core(self, location) => {
+                let rt = cx.temp(regs::GPR);
+                cx.emit(MInst::Real(ArmInst::VmovFromS { rt, vn: regs.regs()[0] }));
+                smallvec![rt.to_reg()]
+            }
+            (types::F64, _) if float_in_core(self, location) => {
+                let (rt, rt2) = (cx.temp(regs::GPR), cx.temp(regs::GPR));
+                cx.emit(MInst::Real(ArmInst::VmovFromD { rt, rt2, vm: regs.regs()[0] }));
+                smallvec![rt.to_reg(), rt2.to_reg()]
+            }
+            (types::I8 | types::I16, ArgumentExtension::Uext) if super::lower::zero_extended(cx, v) => {
+                SmallVec::from_slice(regs.regs())
+            }
+            (types::I8 | types::I16, ArgumentExtension::Uext | ArgumentExtension::Sext) => {
+                let rd = extend(cx, regs.regs()[0], location.ty, location.extension);
+                smallvec![rd.to_reg()]
+            }
+            _ => SmallVec::from_slice(regs.regs()),
         }
+    }
+
+    fn gen_incoming(
+        &self,
+        cx: &mut Lower<'_>,
+        location: &Location,
+        own: ValueRegs,
+    ) -> SmallVec<[WritableReg; 2]> {
+        if float_in_core(self, location) {
+            return location.parts.iter().map(|_| cx.temp(regs::GPR)).collect();
+        }
+        own.regs().iter().map(|&reg| WritableReg::from_reg(reg)).collect()
+    }
+
+    fn gen_received(
+        &self,
+        cx: &mut Lower<'_>,
+        location: &Location,
+        received: &[WritableReg],
+        own: ValueRegs,
+    ) {
+        if !float_in_core(self, location) {
+            return;
+        }
+        match (received, own.regs()) {
+            (&[a], &[own]) => {
+                let vn = WritableReg::from_reg(own);
+                cx.emit(MInst::Real(ArmInst::VmovToS { vn, rt: a.to_reg() }));
+            }
+            (&[a, b], &[own]) => {
+                let vm = WritableReg::from_reg(own);
+                cx.emit(MInst::Real(ArmInst::VmovToD { vm, rt: a.to_reg(), rt2: b.to_reg() }));
+            }
+            _ => {}
+        }
+    }
+
+    fn gen_arg_store(&self, cx: &mut Lower<'_>, rt: Reg, area: FrameArea, offset: i32) {
+        cx.emit(MInst::FrameStore { rt, area, offset });
+    }
+
+    fn gen_arg_load(&self, cx: &mut Lower<'_>, rd: WritableReg, area: FrameArea, offset: i32) {
+        cx.emit(MInst::FrameLoad { rd, area, offset });
+    }
+
+    fn gen_arg_addr(&self, cx: &mut Lower<'_>, rd: WritableReg, area: FrameArea, offset: i32) {
+        cx.emit(MInst::FrameAddr { rd, area, offset });
+    }
+
+    fn gen_result_store(&self, cx: &mut Lower<'_>, rt: Reg, rn: Reg, at: u32) {
+        let class = rt.as_vreg().map_or(regs::GPR, |vreg| cx.class_of(vreg));
+        if class == regs::GPR {
+            let inst = match Offset12::new(at as i32) {
+                Some(off) => ArmInst::StrImm { rt, rn, off },
+                None => ArmInst::StrReg { rt, rn, sign: Sign::Plus, rm: super::lower::constant(cx, at) },
+            };
+            return cx.emit(MInst::Real(inst));
+        }
+        let (rn, off) = match VfpOffset::new(at as i32) {
+            Some(off) => (rn, off),
+            None => {
+                let (rd, rm) = (cx.temp(regs::GPR), super::lower::constant(cx, at));
+                cx.emit(MInst::Real(ArmInst::Add { rd, rn, rm }));
+                (rd.to_reg(), VfpOffset::ZERO)
+            }
+        };
+        cx.emit(MInst::Real(if class == regs::S {
+            ArmInst::VstrF32 { vd: rt, rn, off }
+        } else {
+            ArmInst::VstrF64 { vd: rt, rn, off }
+        }));
+    }
+
+    fn gen_piece(&self, cx: &mut Lower<'_>, rn: Reg, piece: Piece, align: u32) -> Reg {
+        let class = match piece.place {
+            Place::Reg(preg) => regs::class_of(preg),
+            Place::Memory(_) => regs::GPR,
+        };
+        if class == regs::GPR {
+            return load_bytes(cx, rn, piece.offset, piece.bytes, align);
+        }
+        let vd = cx.temp(class);
+        // The loads of VFP want words. Whatever is not known to have them goes through core registers.
+        if let Some(off) = VfpOffset::new(piece.offset as i32).filter(|_| align >= 4) {
+            cx.emit(MInst::Real(if class == regs::S {
+                ArmInst::VldrF32 { vd, rn, off }
+            } else {
+                ArmInst::VldrF64 { vd, rn, off }
+            }));
+        } else {
+            let rt = load_bytes(cx, rn, piece.offset, 4, align);
+            let inst = if class == regs::S {
+                ArmInst::VmovToS { vn: vd, rt }
+            } else {
+                let rt2 = load_bytes(cx, rn, piece.offset + 4, 4, align);
+                ArmInst::VmovToD { vm: vd, rt, rt2 }
+            };
+            cx.emit(MInst::Real(inst));
+        }
+        vd.to_reg()
+    }
+
+    fn inline_copy_bytes(&self, align: u32) -> u32 {
+        if self.strict_alignment() && align < 4 { INLINE_COPY_BYTES_BYTEWISE } else { INLINE_COPY_BYTES }
+    }
+
+    fn gen_memcpy(&self, cx: &mut Lower<'_>, to: u32, base: Reg, offset: u32, bytes: u32) {
+        let rd = cx.temp(regs::GPR);
+        cx.emit(MInst::FrameAddr { rd, area: FrameArea::Outgoing, offset: to as i32 });
+        let mut from = base;
+        if offset != 0 {
+            let (sum, rm) = (cx.temp(regs::GPR), super::lower::constant(cx, offset));
+            cx.emit(MInst::Real(ArmInst::Add { rd: sum, rn: base, rm }));
+            from = sum.to_reg();
+        }
+        let args = [rd.to_reg(), from, super::lower::constant(cx, bytes)];
+        library_call(cx, ExternalName::LibCall(LibCall::Memcpy), &args, 1);
     }
 }
 
-/// The registers as the convention passes them: with the extension that it asks for, and in core registers where
-/// it passes floats in those.
-fn outgoing(cx: &mut Lower<'_>, location: &Location, v: Value) -> SmallVec<[Reg; 2]> {
-    let regs = cx.put_in_regs(v);
-    let core = !cx.machine.soft_float()
-        && location.parts.first().is_some_and(|part| match part {
-            Place::Reg(preg) => preg.index() < 16,
-            Place::Memory(_) => true,
+/// `bytes` bytes (1 to 4), `offset` behind `rn`, at the start of a word: with nothing read behind them, and no access that
+/// the alignment `align` does not allow.
+fn load_bytes(cx: &mut Lower<'_>, rn: Reg, offset: u32, bytes: u32, align: u32) -> Reg {
+    // The widest access that the alignment here allows.
+    let known = if cx.machine.strict_alignment() { 1 << (align | offset).trailing_zeros().min(2) } else { 4 };
+    let mut word = None;
+    let mut done = 0;
+    while done < bytes {
+        let width = (1 << (bytes - done).ilog2()).min(known);
+        let rm = load(cx, rn, offset + done, width);
+        word = Some(match (word, ShiftImm::new(ShiftKind::Lsl, 8 * done)) {
+            (Some(rn), Some(shift)) => {
+                let rd = cx.temp(regs::GPR);
+                cx.emit(MInst::Real(ArmInst::OrrShift { rd, rn, rm, shift }));
+                rd.to_reg()
+            }
+            _ => rm,
         });
-    match (location.ty, location.extension) {
-        (types::F32, _) if core => {
-            let rt = cx.temp(regs::GPR);
-            cx.emit(MInst::Real(ArmInst::VmovFromS { rt, vn: regs.regs()[0] }));
-            SmallVec::from_slice(&[rt.to_reg()])
-        }
-        (types::F64, _) if core => {
-            let (rt, rt2) = (cx.temp(regs::GPR), cx.temp(regs::GPR));
-            cx.emit(MInst::Real(ArmInst::VmovFromD { rt, rt2, vm: regs.regs()[0] }));
-            SmallVec::from_slice(&[rt.to_reg(), rt2.to_reg()])
-        }
-        (types::I8 | types::I16, ArgumentExtension::Uext) if super::lower::zero_extended(cx, v) => {
-            SmallVec::from_slice(regs.regs())
-        }
-        (types::I8 | types::I16, ArgumentExtension::Uext | ArgumentExtension::Sext) => {
-            let rd = extend(cx, regs.regs()[0], location.ty, location.extension);
-            SmallVec::from_slice(&[rd.to_reg()])
-        }
-        _ => SmallVec::from_slice(regs.regs()),
+        done += width;
     }
+    word.unwrap_or(rn)
+}
+
+/// A zero-extended load of 1, 2 or 4 bytes. Like any load of an address that the program gives it may fault.
+fn load(cx: &mut Lower<'_>, rn: Reg, offset: u32, width: u32) -> Reg {
+    let rt = cx.temp(regs::GPR);
+    let inst = match (width, Offset12::new(offset as i32), Offset8::new(offset as i32)) {
+        (1, Some(off), _) => ArmInst::LdrbImm { rt, rn, off },
+        (2, _, Some(off)) => ArmInst::LdrhImm { rt, rn, off },
+        (4, Some(off), _) => ArmInst::LdrImm { rt, rn, off },
+        _ => {
+            let rm = super::lower::constant(cx, offset);
+            match width {
+                1 => ArmInst::LdrbReg { rt, rn, sign: Sign::Plus, rm },
+                2 => ArmInst::LdrhReg { rt, rn, sign: Sign::Plus, rm },
+                _ => ArmInst::LdrReg { rt, rn, sign: Sign::Plus, rm },
+            }
+        }
+    };
+    cx.emit(MInst::Access { inst, code: TrapCode::HEAP_OUT_OF_BOUNDS });
+    rt.to_reg()
 }
 
 /// A small integer with what stands above it.
@@ -89,157 +259,17 @@ fn extend(cx: &mut Lower<'_>, rm: Reg, ty: Type, extension: ArgumentExtension) -
     rd
 }
 
-/// Registers to receive a value in: its own, or core registers that [`finish_incoming`] turns into them.
-fn incoming(cx: &mut Lower<'_>, location: &Location, own: ValueRegs) -> SmallVec<[WritableReg; 2]> {
-    let own: SmallVec<[WritableReg; 2]> = own.regs().iter().map(|&r| WritableReg::from_reg(r)).collect();
-    let float_in_core = !cx.machine.soft_float()
-        && location.ty.is_float()
-        && location.parts.iter().all(|part| match part {
-            Place::Reg(preg) => preg.index() < 16,
-            Place::Memory(_) => true,
-        });
-    if !float_in_core {
-        return own;
-    }
-    let words = if location.ty == types::F64 { 2 } else { 1 };
-    (0..words).map(|_| cx.temp(regs::GPR)).collect()
-}
-
-/// Floats that came in core registers go to their own.
-fn finish_incoming(cx: &mut Lower<'_>, received: &[WritableReg], own: ValueRegs, location: &Location) {
-    let Some(&first) = own.regs().first() else { return };
-    if received[0].to_reg() == first {
-        return;
-    }
-    let vd = WritableReg::from_reg(first);
-    match (location.ty, received) {
-        (types::F32, [a]) => cx.emit(MInst::Real(ArmInst::VmovToS { vn: vd, rt: a.to_reg() })),
-        (types::F64, [a, b]) => {
-            cx.emit(MInst::Real(ArmInst::VmovToD { vm: vd, rt: a.to_reg(), rt2: b.to_reg() }));
-        }
-        _ => {}
-    }
-}
-
-/// The memory words of a location: offset of each.
-fn words(location: &Location) -> SmallVec<[u32; 2]> {
-    let mut words = SmallVec::new();
-    for part in &location.parts {
-        if let Place::Memory(at) = part {
-            words.push(*at);
-            if location.ty == types::F64 && location.parts.len() == 1 {
-                words.push(at + 4);
-            }
-        }
-    }
-    words
-}
-
 /// Brings arguments into the entry block's parameters.
 pub(super) fn gen_entry(cx: &mut Lower<'_>) {
-    let Some(abi) = sig_abi(cx, &cx.func.signature) else { return };
-    cx.frame.popped_bytes = abi.popped_bytes;
-    let mut defs: Vec<(WritableReg, PReg)> = Vec::new();
-    let mut loads: Vec<(WritableReg, u32)> = Vec::new();
-    let mut moves = Vec::new();
-    if abi.return_area_bytes > 0 {
-        let area = return_area(cx);
-        defs.push((area, regs::r(0)));
-    }
-    for (i, location) in abi.params.iter().enumerate() {
-        let own = cx.entry_param_regs(i);
-        let received = incoming(cx, location, own);
-        let mut memory = words(location).into_iter();
-        for (k, &reg) in received.iter().enumerate() {
-            match location.parts.get(k) {
-                Some(Place::Reg(preg)) => defs.push((reg, *preg)),
-                _ => loads.extend(memory.next().map(|at| (reg, at))),
-            }
-        }
-        moves.push((received, own, location));
-    }
-    cx.emit(MInst::Args { defs: defs.into() });
-    for (rd, at) in loads {
-        cx.emit(MInst::FrameLoad { rd, area: FrameArea::Incoming, offset: at as i32 });
-    }
-    for (received, own, location) in moves {
-        if !received.is_empty() {
-            finish_incoming(cx, &received, own, location);
-        }
-    }
-}
-
-/// The register that keeps the address of the caller's return area.
-fn return_area(cx: &mut Lower<'_>) -> WritableReg {
-    match cx.return_area {
-        Some(reg) => reg,
-        None => {
-            let reg = cx.temp(regs::GPR);
-            cx.return_area = Some(reg);
-            reg
-        }
-    }
+    // What is not supported has been noted.
+    let _ = abi::entry(cx, |defs| MInst::Args { defs: defs.into() });
 }
 
 /// Returns `args`.
 pub(super) fn gen_return(cx: &mut Lower<'_>, args: &[Value]) -> Option<()> {
-    let abi = sig_abi(cx, &cx.func.signature)?;
-    let mut uses: Vec<(Reg, PReg)> = Vec::new();
-    for (location, &v) in abi.returns.iter().zip(args) {
-        let regs = outgoing(cx, location, v);
-        let mut memory = words(location).into_iter();
-        for (k, &reg) in regs.iter().enumerate() {
-            match location.parts.get(k) {
-                Some(Place::Reg(preg)) => uses.push((reg, *preg)),
-                _ => {
-                    let rn = return_area(cx).to_reg();
-                    if let Some(at) = memory.next() {
-                        store_at(cx, reg, rn, at);
-                    }
-                }
-            }
-        }
-    }
+    let uses = abi::return_uses(cx, args)?;
     cx.emit(MInst::Return { uses: uses.into() });
     Some(())
-}
-
-/// `str reg, [rn, #at]`, whatever the offset.
-fn store_at(cx: &mut Lower<'_>, rt: Reg, rn: Reg, at: u32) {
-    use super::imm::{Offset12, Sign};
-    match Offset12::new(at as i32) {
-        Some(off) => cx.emit(MInst::Real(ArmInst::StrImm { rt, rn, off })),
-        None => {
-            let rm = super::lower::constant(cx, at);
-            cx.emit(MInst::Real(ArmInst::StrReg { rt, rn, sign: Sign::Plus, rm }));
-        }
-    }
-}
-
-/// Brings arguments to where `abi` has them: the registers that are returned, and the stack at `base` in `area`.
-fn pass_args(
-    cx: &mut Lower<'_>,
-    abi: &SigAbi,
-    args: &[Value],
-    area: FrameArea,
-    base: i32,
-) -> Vec<(Reg, PReg)> {
-    let mut uses: Vec<(Reg, PReg)> = Vec::new();
-    for (location, &v) in abi.params.iter().zip(args) {
-        let regs = outgoing(cx, location, v);
-        let mut memory = words(location).into_iter();
-        for (k, &reg) in regs.iter().enumerate() {
-            match location.parts.get(k) {
-                Some(Place::Reg(preg)) => uses.push((reg, *preg)),
-                _ => {
-                    if let Some(at) = memory.next() {
-                        cx.emit(MInst::FrameStore { rt: reg, area, offset: base + at as i32 });
-                    }
-                }
-            }
-        }
-    }
-    uses
 }
 
 /// A tail call with the values `args`.
@@ -258,10 +288,10 @@ pub(super) fn gen_tail_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) 
     let abi = sig_abi(cx, sig)?;
     cx.frame.tail_call_bytes = cx.frame.tail_call_bytes.max(abi.popped_bytes);
     let base = own.popped_bytes as i32 - abi.popped_bytes as i32;
-    let mut uses = pass_args(cx, &abi, args, FrameArea::Incoming, base);
-    if abi.return_area_bytes > 0 {
+    let mut uses = abi::pass_args(cx, &abi, args, FrameArea::Incoming, base);
+    if let Some(preg) = abi.return_area_reg {
         // The results are the callee's to write to where our caller wants them.
-        uses.push((return_area(cx).to_reg(), regs::r(0)));
+        uses.push((abi::return_area(cx).to_reg(), preg));
     }
     cx.emit(MInst::TailCall(Box::new(CallInfo {
         target: kind.target,
@@ -277,63 +307,35 @@ pub(super) fn gen_tail_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) 
 /// A call with the values `args`.
 pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<InstOutput> {
     let func = cx.func;
-    let sig = &func.dfg.signatures[kind.sig];
-    let abi = sig_abi(cx, sig)?;
-    cx.frame.makes_calls = true;
-    cx.frame.outgoing_bytes = cx.frame.outgoing_bytes.max(abi.stack_arg_bytes + abi.return_area_bytes);
-
-    let mut uses = pass_args(cx, &abi, args, FrameArea::Outgoing, 0);
-    if abi.return_area_bytes > 0 {
-        let rd = cx.temp(regs::GPR);
-        let offset = abi.stack_arg_bytes as i32;
-        cx.emit(MInst::FrameAddr { rd, area: FrameArea::Outgoing, offset });
-        uses.push((rd.to_reg(), regs::r(0)));
-    }
-
-    let mut defs: Vec<(WritableReg, PReg)> = Vec::new();
-    let mut loads: Vec<(WritableReg, u32)> = Vec::new();
-    let mut outputs = InstOutput::new();
-    let mut moves = Vec::new();
-    for location in &abi.returns {
-        let own = cx.temps(location.ty)?;
-        let received = incoming(cx, location, own);
-        let mut memory = words(location).into_iter();
-        for (k, &reg) in received.iter().enumerate() {
-            match location.parts.get(k) {
-                Some(Place::Reg(preg)) => defs.push((reg, *preg)),
-                _ => loads.extend(memory.next().map(|at| (reg, at))),
-            }
-        }
-        outputs.push(own);
-        moves.push((received, own, location));
-    }
+    let abi = sig_abi(cx, &func.dfg.signatures[kind.sig])?;
+    let uses = abi::call_uses(cx, &abi, args);
+    let (mut results, outputs) = abi::call_defs(cx, &abi)?;
     cx.emit(MInst::Call(Box::new(CallInfo {
         target: kind.target,
         callee: kind.callee,
         uses,
-        defs,
+        defs: core::mem::take(&mut results.regs),
         clobbers: cx.machine.call_clobbers(),
         popped_bytes: abi.popped_bytes,
     })));
-    for (rd, at) in loads {
-        let offset = (abi.stack_arg_bytes + at) as i32;
-        cx.emit(MInst::FrameLoad { rd, area: FrameArea::Outgoing, offset });
-    }
-    for (received, own, location) in moves {
-        finish_incoming(cx, &received, own, location);
-    }
+    results.finish(cx, FrameArea::Outgoing);
     Some(outputs)
 }
 
 /// Calls a routine of the run-time library with up to four words, which returns four in `r0`–`r3`.
 pub(super) fn runtime_call(cx: &mut Lower<'_>, name: &str, args: &[Reg]) -> [Reg; 4] {
+    let returned = if args.len() == 2 { 2 } else { 4 };
+    library_call(cx, ExternalName::Symbol(name.into()), args, returned)
+}
+
+/// Calls a routine in the base standard with up to four words, which gives `returned` words.
+fn library_call(cx: &mut Lower<'_>, name: ExternalName, args: &[Reg], returned: usize) -> [Reg; 4] {
     cx.frame.makes_calls = true;
     let uses = args.iter().zip(0..).map(|(&reg, n)| (reg, regs::r(n))).collect();
     let results = [(); 4].map(|()| cx.temp(regs::GPR));
-    let returned = if args.len() == 2 { 2 } else { 4 };
     let defs = results.iter().zip(0..).take(returned).map(|(&reg, n)| (reg, regs::r(n))).collect();
     cx.emit(MInst::Call(Box::new(CallInfo {
-        target: CallTarget::Name { symbol: ExternalName::Symbol(name.into()), colocated: false },
+        target: CallTarget::Name { symbol: name, colocated: false },
         callee: None,
         uses,
         defs,

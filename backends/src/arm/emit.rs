@@ -208,11 +208,13 @@ impl Emit<'_> {
             MInst::FrameAddr { rd, area, offset } => self.frame_addr(*rd, *area, *offset),
             MInst::FrameLoad { rd, area, offset } => {
                 let offset = self.frame.area(*area).0.wrapping_add_signed(*offset);
-                self.load_word(*rd, offset)
+                let preg = rd.to_reg().as_preg().unwrap_or(regs::IP);
+                self.reload(preg, offset, regs::class_of(preg))
             }
             MInst::FrameStore { rt, area, offset } => {
                 let offset = self.frame.area(*area).0.wrapping_add_signed(*offset);
-                self.store_word(*rt, offset)
+                let preg = rt.as_preg().unwrap_or(regs::IP);
+                self.spill(preg, offset, regs::class_of(preg))
             }
             MInst::Args { .. } => Ok(()),
             MInst::Return { .. } => self.epilogue(),

@@ -22,7 +22,7 @@ pub struct Frame {
     /// First double-precision register that the prologue pushes, and how many.
     pub vpushed: (u8, u8),
     /// Bytes above what is pushed and below the arguments that the caller pushed: where arguments of tail calls
-    /// outgrow them.
+    /// outgrow them, and where structures that came in registers have their homes.
     pub tail_bytes: u32,
     /// Bytes of the caller's arguments that the function takes off the stack.
     pub popped_bytes: u32,
@@ -47,7 +47,7 @@ impl Frame {
         keep_frame_pointer: bool,
     ) -> Result<Frame, CompileError> {
         let mut frame = Frame {
-            tail_bytes: needs.tail_call_bytes.saturating_sub(needs.popped_bytes),
+            tail_bytes: needs.tail_call_bytes.saturating_sub(needs.popped_bytes).max(needs.home_bytes),
             popped_bytes: needs.popped_bytes,
             ..Frame::default()
         };

@@ -70,7 +70,7 @@ pub enum MInst {
         /// Offset in it, in bytes.
         offset: i32,
     },
-    /// A word of the frame's argument areas, loaded.
+    /// A register loaded from the frame's argument areas.
     FrameLoad {
         /// Written.
         rd: WritableReg,
@@ -79,7 +79,7 @@ pub enum MInst {
         /// Offset in it, in bytes.
         offset: i32,
     },
-    /// A word of the frame's argument areas, stored.
+    /// A register stored to the frame's argument areas.
     FrameStore {
         /// Read.
         rt: Reg,

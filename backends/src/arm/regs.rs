@@ -117,6 +117,16 @@ pub fn units(p: PReg) -> UnitSet {
     }
 }
 
+/// The class of a single register.
+pub fn class_of(p: PReg) -> RegClass {
+    match p.index() as u8 {
+        0..FIRST_S => GPR,
+        FIRST_S..FIRST_D => S,
+        FIRST_D..FIRST_PAIR => D,
+        _ => PAIR,
+    }
+}
+
 /// The units of a set of core registers, given as bits.
 pub const fn gpr_units(bits: u16) -> UnitSet {
     UnitSet::from_bits(bits as u128)

@@ -424,6 +424,11 @@ impl<'f, M: Machine> Lower<'f, M> {
         WritableReg::from_reg(Reg::from_vreg(VReg::from_u32(self.classes.len() as u32 - 1)))
     }
 
+    /// The class of a virtual register.
+    pub fn class_of(&self, vreg: VReg) -> RegClass {
+        self.classes[vreg.index()]
+    }
+
     /// New registers for a value of type `ty`. `None` if the target has none for it.
     pub fn temps(&mut self, ty: Type) -> Option<ValueRegs> {
         let mut regs = ValueRegs::none();
@@ -565,6 +570,8 @@ pub struct FrameNeeds {
     pub tail_call_bytes: u32,
     /// Bytes of its own stack arguments that the function takes off the stack when it returns.
     pub popped_bytes: u32,
+    /// Bytes below its stack arguments where structures passed by value have their homes.
+    pub home_bytes: u32,
     /// Does it ask for its frame pointer or its return address?
     pub frame_record: bool,
     /// Does its code use the base of the table of contents, on machines that keep it in a register?

@@ -7,6 +7,7 @@
 //!
 //! A target implements [`Machine`] and its instruction type [`MachInst`]; `compile.rs` drives it.
 
+pub mod abi;
 pub mod buffer;
 pub mod compile;
 pub mod encode;

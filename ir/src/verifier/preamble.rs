@@ -4,8 +4,8 @@ use super::{AnyEntity, Check};
 use crate::entities::GlobalValue;
 use crate::function::GlobalValueData;
 use crate::opcode::TypeSet;
-use crate::signature::{ArgumentExtension, ArgumentPurpose, CallConv, Signature};
-use crate::types::Type;
+use crate::signature::{ArgumentExtension, ArgumentPurpose, CallConv, Signature, StructArg};
+use crate::types::{self, Type};
 use alloc::format;
 
 impl Check<'_> {
@@ -54,7 +54,7 @@ impl Check<'_> {
                         "a signature with `tail` convention cannot have structure arguments (`sarg`)",
                     );
                 }
-                ArgumentPurpose::StructArgument(_) => {}
+                ArgumentPurpose::StructArgument(layout) => self.structure(location, i, layout),
                 ArgumentPurpose::StructReturn => sret += u32::from(!is_result),
                 ArgumentPurpose::VMContext if is_result => {
                     self.fault(location, format!("result {i} cannot be a context (`vmctx`)"));
@@ -87,6 +87,22 @@ impl Check<'_> {
             if a == b {
                 self.fault(region, format!("duplicate alias region user_id {b}"));
             }
+        }
+    }
+
+    fn structure(&mut self, location: AnyEntity, i: usize, layout: StructArg) {
+        let StructArg { bytes, align, element } = layout;
+        if !align.is_power_of_two() {
+            self.fault(
+                location,
+                format!("parameter {i}: a structure's alignment, {align}, is no power of two"),
+            );
+        }
+        let Some(ty) = element else { return };
+        if !matches!(ty, types::F32 | types::F64) {
+            self.fault(location, format!("parameter {i}: a structure of {ty} is not homogeneous floats"));
+        } else if bytes == 0 || !bytes.is_multiple_of(ty.bytes()) {
+            self.fault(location, format!("parameter {i}: {bytes} bytes are no structure of {ty}"));
         }
     }
 

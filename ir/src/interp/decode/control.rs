@@ -290,8 +290,8 @@ impl Decoder<'_, '_> {
         let mut args = Vec::new();
         let mut structs = Vec::new();
         for (&v, param) in operands.iter().zip(&sig.params) {
-            if let ArgumentPurpose::StructArgument(size) = param.purpose {
-                structs.push((args.len() as u32, size));
+            if let ArgumentPurpose::StructArgument(layout) = param.purpose {
+                structs.push((args.len() as u32, layout.bytes));
             }
             self.words(v, &mut args)?;
         }

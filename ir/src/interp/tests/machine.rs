@@ -8,7 +8,7 @@ use crate::instdata::{
     AtomicRmwOp, BlockArg, BlockCall, ExceptionItem, ExceptionTableData, InstData, JumpTableData,
 };
 use crate::memflags::MemFlags;
-use crate::signature::ArgumentPurpose;
+use crate::signature::{ArgumentPurpose, StructArg};
 use crate::types::{F32, F64};
 use crate::{ExceptionTag, ExtFuncData};
 use alloc::string::ToString;
@@ -517,7 +517,7 @@ fn structures_by_value_are_copied() {
         vec![old]
     });
     let mut sig = signature(&[I32], &[I32]);
-    sig.params[0].purpose = ArgumentPurpose::StructArgument(12);
+    sig.params[0].purpose = ArgumentPurpose::StructArgument(StructArg::new(12));
     callee.signature = sig.clone();
     let caller = slot_function("caller", 12, &[I32], |at, v, slot| {
         let p = at.ins().stack_addr(I32, slot, 0);

@@ -21,7 +21,7 @@ use super::lexer::{Kind, Token, tokenize};
 use super::source_map::SourceMap;
 use crate::extname::ExternalName;
 use crate::function::Function;
-use crate::signature::{AbiParam, ArgumentExtension, ArgumentPurpose, CallConv, Signature};
+use crate::signature::{AbiParam, ArgumentExtension, ArgumentPurpose, CallConv, Signature, StructArg};
 use crate::types::{self, Type};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -382,11 +382,7 @@ impl<'a> Parser<'a> {
                 "sarg" => {
                     self.bump();
                     self.expect(Kind::LParen, "`(` and the size of the structure")?;
-                    let size = self.unsigned("the size of the structure", u32::MAX.into())?;
-                    if !self.is(Kind::RParen) {
-                        return Err(self.unexpected("`)`"));
-                    }
-                    param.purpose = ArgumentPurpose::StructArgument(size as u32);
+                    param.purpose = ArgumentPurpose::StructArgument(self.struct_arg()?);
                     special
                 }
                 _ => return Ok(param),
@@ -396,6 +392,35 @@ impl<'a> Parser<'a> {
             }
             self.bump();
         }
+    }
+
+    /// `SIZE [, f32 | , f64] [, align = N]`, up to the closing parenthesis.
+    fn struct_arg(&mut self) -> Result<StructArg> {
+        let size = self.unsigned("the size of the structure", u32::MAX.into())?;
+        let mut layout = StructArg::new(size as u32);
+        let mut align = None;
+        while self.eat(Kind::Comma) {
+            let token = self.peek();
+            let again = if self.is_word("align") {
+                self.bump();
+                self.expect(Kind::Equal, "`=`")?;
+                let n = self.unsigned("an alignment", 1 << 31)?;
+                if !n.is_power_of_two() {
+                    return Err(self.error(self.previous().span(), "an alignment must be a power of two"));
+                }
+                align.replace(n as u32).is_some()
+            } else {
+                layout.element.replace(self.type_()?).is_some()
+            };
+            if again {
+                return Err(self.error(token.span(), "a second alignment or type of one structure"));
+            }
+        }
+        if !self.is(Kind::RParen) {
+            return Err(self.unexpected("`)`"));
+        }
+        layout.align = align.unwrap_or(StructArg::default_align(layout.element));
+        Ok(layout)
     }
 }
 

@@ -40,6 +40,9 @@ fn functions() {
     refused("function %f(i32x4xN) {}", "1:13: dynamic vectors are not supported: `i32x4xN`");
     refused("function %f(i32 uext sext) {}", "1:22: a second purpose or extension of one parameter");
     refused("function %f(i32 sarg) {}", "1:21: expected `(` and the size of the structure, found `)`");
+    refused("function %f(i32 sarg(8, align = 3)) {}", "1:33: an alignment must be a power of two");
+    refused("function %f(i32 sarg(8, 4)) {}", "1:25: expected a type, found `4`");
+    refused("function %f(i32 sarg(8, f32, f64)) {}", "1:30: a second alignment or type of one structure");
     refused("function %f() -> {}", "1:18: expected a type, found `{`");
     refused("function %f() windows_fastcall {}", "1:15: unknown calling convention `windows_fastcall`");
     refused(

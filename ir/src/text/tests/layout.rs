@@ -9,7 +9,7 @@ use core::fmt::{self, Write};
 #[test]
 fn a_whole_preamble() {
     prints_as_is(
-        "function u1:2(i64 vmctx, i32 uext, i8 sext, i64 sarg(64), i64 sret) -> i32 sext, f64 tail {
+        "function u1:2(i64 vmctx, i32 uext, i8 sext, i64 sarg(64), i64 sarg(16, f64), i64 sarg(12, f32, align = 8), i64 sarg(24, align = 8), i64 sret) -> i32 sext, f64 tail {
     ss0 = explicit_slot 1048576
     ss1 = explicit_slot 8, align = 16, key = 18446744073709551615
     region0 = 4 \"name\"

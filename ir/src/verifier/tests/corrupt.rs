@@ -10,7 +10,7 @@ use crate::instdata::*;
 use crate::loops::LoopAnalysis;
 use crate::memflags::MemFlags;
 use crate::opcode::{Ctrl, Format, Opcode, TABLE};
-use crate::signature::{ArgumentExtension, ArgumentPurpose, CallConv, Signature};
+use crate::signature::{ArgumentExtension, ArgumentPurpose, CallConv, Signature, StructArg};
 use crate::trapcode::TrapCode;
 use crate::types::{I32, I64};
 
@@ -129,7 +129,7 @@ fn random_signature(rng: &mut Rng) -> Signature {
                 purpose: match rng.below(8) {
                     0 => ArgumentPurpose::VMContext,
                     1 => ArgumentPurpose::StructReturn,
-                    2 => ArgumentPurpose::StructArgument(7),
+                    2 => ArgumentPurpose::StructArgument(StructArg { align: 3, ..StructArg::new(7) }),
                     _ => ArgumentPurpose::Normal,
                 },
                 extension: if rng.below(4) == 0 { ArgumentExtension::Sext } else { ArgumentExtension::None },

@@ -6,8 +6,8 @@ use crate::dfg::{DebugTag, UserStackMapEntry};
 use crate::extname::ExternalName;
 use crate::function::{GlobalValueData, RegionData, StackSlotData};
 use crate::memflags::MemFlags;
-use crate::signature::{ArgumentPurpose, CallConv, Signature};
-use crate::types::{F32, I8, I16, I32, I32X4, I64};
+use crate::signature::{ArgumentPurpose, CallConv, Signature, StructArg};
+use crate::types::{F32, F64, I8, I16, I32, I32X4, I64};
 
 fn returning() -> Function {
     function(&[], |at, _| {
@@ -42,10 +42,17 @@ fn signatures() {
         sig(&[], &[AbiParam::new(I32X4).uext()]),
         "result 0 has type i32x4, which cannot be extended",
     );
-    let sarg = special(I64, ArgumentPurpose::StructArgument(16));
+    let sarg = special(I64, ArgumentPurpose::StructArgument(StructArg::new(16)));
     refused_signature(sig(&[], &[sarg]), "result 0 cannot be a structure argument");
     let tail = Signature { call_conv: CallConv::Tail, ..sig(&[sarg], &[]) };
     refused_signature(tail, "`tail` convention cannot have structure arguments");
+    let sarg_of = |layout| special(I64, ArgumentPurpose::StructArgument(layout));
+    let odd = sarg_of(StructArg::new(12).with_align(12));
+    refused_signature(sig(&[odd], &[]), "parameter 0: a structure's alignment, 12, is no power of two");
+    let half = sarg_of(StructArg { bytes: 12, ..StructArg::homogeneous(F64, 2) });
+    refused_signature(sig(&[half], &[]), "parameter 0: 12 bytes are no structure of f64");
+    let ints = sarg_of(StructArg::homogeneous(I32, 2));
+    refused_signature(sig(&[ints], &[]), "parameter 0: a structure of i32 is not homogeneous floats");
     let vmctx = special(I64, ArgumentPurpose::VMContext);
     refused_signature(sig(&[], &[vmctx]), "result 0 cannot be a context");
     refused_signature(sig(&[vmctx, vmctx], &[]), "more than one parameter is the context");
