@@ -32,6 +32,12 @@ need arm-linux-gnueabihf-gcc         gcc-arm-linux-gnueabihf
 need /usr/arm-linux-gnueabihf/include libc6-dev-armhf-cross
 need arm-linux-gnueabi-gcc           gcc-arm-linux-gnueabi
 need /usr/arm-linux-gnueabi/include  libc6-dev-armel-cross
+need qemu-ppc64                      qemu-user
+need qemu-ppc64le                    qemu-user
+need powerpc64-linux-gnu-gcc         gcc-powerpc64-linux-gnu
+need /usr/powerpc64-linux-gnu/include libc6-dev-ppc64-cross
+need powerpc64le-linux-gnu-gcc       gcc-powerpc64le-linux-gnu
+need /usr/powerpc64le-linux-gnu/include libc6-dev-ppc64el-cross
 if ((${#packages[@]})); then
     echo "== installing ${packages[*]}"
     as_root=()

@@ -8,3 +8,4 @@ pub mod minst;
 pub mod pseudo;
 pub mod regs;
 pub mod reloc;
+pub mod startup;

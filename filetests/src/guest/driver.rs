@@ -166,6 +166,12 @@ pub(super) fn main_text(target: &dyn Target) -> String {
     let entry = ENTRY_WORDS * word;
     let (write, action, stack) = (signal.sys_write, signal.sys_rt_sigaction, signal.sys_sigaltstack);
     let (pc, arg0) = (signal.pc, signal.arg0);
+    // Execution goes on at code, not at a descriptor of it.
+    let recover = if target.elf().functions.has_descriptors() {
+        format!("v5 = load.{ptr} notrap aligned v10")
+    } else {
+        "v5 -> v10".to_owned()
+    };
     // The signal's number as a word.
     let widen = if word == 4 { "v9 = iadd v0, v8" } else { "v7 = uextend.i64 v0\n    v9 = iadd v7, v8" };
     let install: String = SIGNALS
@@ -300,7 +306,8 @@ block0(v0: i32, v1: {ptr}, v2: {ptr}):
     v8 = iconst.{ptr} 0
     {widen}
     store notrap aligned v9, v3+{word}
-    v5 = func_addr.{ptr} fn0
+    v10 = func_addr.{ptr} fn0
+    {recover}
     store notrap aligned v5, v2+{pc}
     v6 = symbol_value.{ptr} gv1
     store notrap aligned v6, v2+{arg0}
