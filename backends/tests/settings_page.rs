@@ -75,3 +75,15 @@ fn features_are_listed() {
         assert_eq!(optional, ["idiv", "vfp4"].contains(&name), "{name}");
     }
 }
+
+#[test]
+fn other_arm_settings_exist() {
+    let page = page();
+    let listed = names(&page, "Other settings of ARM targets");
+    assert!(!listed.is_empty());
+    for name in listed {
+        let mut builder = lookup("armv7hf").expect("a target");
+        assert_eq!(builder.set(name, Some("on")), Ok(()), "{name}");
+        assert!(builder.set(name, Some("perhaps")).is_err(), "{name}");
+    }
+}

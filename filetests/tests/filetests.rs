@@ -47,16 +47,10 @@ fn main() -> ExitCode {
 /// Targets that the run tests do not name: all run tests hold on them too.
 const OTHER_TARGETS: &[&str] = &["armv7", "armv6", "armv5"];
 
-/// Targets that refuse atomic accesses by name: their processors lack the exclusive loads and stores of all sizes.
-const WITHOUT_ATOMICS: &[&str] = &["armv6", "armv5"];
-
 fn run_on(target: &str) -> Result<(), Failed> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let roots = ["tests/run", "tests/programs/p32", "../examples"].map(|root| here.join(root));
-    let mut files = find_files(&roots).map_err(|e| e.to_string())?;
-    if WITHOUT_ATOMICS.contains(&target) {
-        files.retain(|file| file.file_stem().is_none_or(|name| name != "atomics"));
-    }
+    let files = find_files(&roots).map_err(|e| e.to_string())?;
     let options = Options { targets: vec![target.to_owned()], jobs: 1, ..Options::default() };
     let summary = run_files(&files, &options, &|_| {});
     if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }

@@ -2,6 +2,7 @@
 
 use super::abi::{AbiOptions, sig_abi as lay_out};
 use super::imm::{Amt1To31, Amt1To32, Offset8, Offset12, ShiftImm, ShiftKind, Sign, VfpOffset};
+use super::kernel::Helper;
 use super::lower::Lower;
 use super::minst::{Features, Inst as ArmInst};
 use super::pseudo::{CallInfo, CallTarget, FrameArea, MInst};
@@ -320,6 +321,14 @@ pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Op
     })));
     results.finish(cx, FrameArea::Outgoing);
     Some(outputs)
+}
+
+/// Calls a helper of the kernel; what it returns is in `r0`.
+pub(super) fn kernel_call(cx: &mut Lower<'_>, helper: Helper) -> Option<Reg> {
+    cx.frame.makes_calls = true;
+    let result = (helper == Helper::ThreadPointer).then(|| cx.temp(regs::GPR));
+    cx.emit(MInst::KernelCall { helper, result });
+    result.map(WritableReg::to_reg)
 }
 
 /// Calls a routine of the run-time library with up to four words, which returns four in `r0`–`r3`.

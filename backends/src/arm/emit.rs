@@ -220,6 +220,7 @@ impl Emit<'_> {
             MInst::Return { .. } => self.epilogue(),
             MInst::Call(info) => self.call(info),
             MInst::TailCall(info) => self.tail_call(info),
+            MInst::KernelCall { helper, .. } => self.kernel_helper(*helper),
             MInst::Atomic(atomic) => self.atomic(atomic),
             MInst::Barrier => self.barrier(),
             MInst::Jump { to } => self.jump(*to, next),
@@ -237,7 +238,7 @@ impl Emit<'_> {
     }
 
     /// `mov rd, rm`, unless they are the same.
-    fn copy(&mut self, rd: WritableReg, rm: Reg) -> Result {
+    pub(super) fn copy(&mut self, rd: WritableReg, rm: Reg) -> Result {
         if rd.to_reg() == rm {
             return Ok(());
         }
@@ -341,6 +342,11 @@ impl Emit<'_> {
         Ok(())
     }
 
+    /// `rd = sp + offset`
+    pub(super) fn sp_offset(&mut self, rd: WritableReg, offset: u32) -> Result {
+        self.add_offset(rd, SP, offset)
+    }
+
     /// `rd = rn + offset`:
     /// ```text
     ///     add rd, rn, #imm
@@ -407,7 +413,7 @@ impl Emit<'_> {
     }
 
     /// Like `load_word`.
-    fn store_word(&mut self, rt: Reg, offset: u32) -> Result {
+    pub(super) fn store_word(&mut self, rt: Reg, offset: u32) -> Result {
         match Offset12::new(offset as i32) {
             Some(off) => self.real(&Inst::StrImm { rt, rn: SP, off }),
             None => {

@@ -9,6 +9,19 @@
 use crate::machinst::encode::{Immediate, bounded_immediate};
 use core::fmt;
 
+/// A constant that the table's type takes.
+macro_rules! known {
+    ($value:expr) => {
+        const {
+            match $value {
+                Some(value) => value,
+                None => panic!("not encodable"),
+            }
+        }
+    };
+}
+pub(super) use known;
+
 bounded_immediate!(
     /// The 16 bits of MOVW and MOVT (A8.8.102).
     Imm16, u16, 0..=0xffff, bias 0, prefix "#"

@@ -2,9 +2,10 @@
 //!
 //! The rules are `isle-rules/arm/*.isle`. Helpers that the generated code calls are named as the rules name them.
 
-use super::atomic::{Atomic, Width};
+use super::atomic::{self, Change, select};
 use super::call::{self, CallKind};
 use super::imm::*;
+use super::kernel::Helper;
 use super::minst::{Features, Inst as ArmInst};
 use super::pseudo::{CallTarget, FrameArea, MInst, TableInfo};
 use super::regs;
@@ -114,6 +115,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/arm_lower.rs"));
 }
 
+pub(super) use generated::Way;
 use generated::{AluOp, Op2, RegPair, RtCall, TypeClass};
 
 /// The rows of an operation by form of its second operand.
@@ -151,30 +153,6 @@ impl Rules<'_, '_> {
 
     fn temp(&mut self) -> WritableReg {
         self.cx.temp(regs::GPR)
-    }
-
-    fn atomic(&mut self, atomic: Atomic) {
-        self.cx.emit(MInst::Atomic(Box::new(atomic)));
-    }
-
-    /// A value of at most a word from its own byte order to that of memory, or back.
-    fn in_order(&mut self, flags: MemFlags, ty: Type, rm: Reg) -> Reg {
-        if !is_swapped(flags) || ty == types::I8 {
-            return rm;
-        }
-        let rd = self.temp();
-        self.real(if ty == types::I16 { ArmInst::Rev16 { rd, rm } } else { ArmInst::Rev { rd, rm } });
-        rd.to_reg()
-    }
-
-    /// The same of a doubleword.
-    fn in_order64(&mut self, flags: MemFlags, x: ValueRegs) -> ValueRegs {
-        let &[lo, hi] = x.regs() else { return x };
-        if !is_swapped(flags) {
-            return x;
-        }
-        let low = self.in_order(flags, types::I32, hi);
-        ValueRegs::two(low, self.in_order(flags, types::I32, lo))
     }
 
     /// The constant's bits, if its type has at most 32.
@@ -611,56 +589,78 @@ impl generated::Context for Rules<'_, '_> {
 
     // ----- Atomic accesses -----
 
+    fn has_atomics(&mut self) -> Option<()> {
+        self.cx.machine.has_atomics().then_some(())
+    }
+    fn has_atomics64(&mut self) -> Option<()> {
+        self.cx.machine.has_atomics64().then_some(())
+    }
     fn has_v6k(&mut self) -> Option<()> {
         self.cx.machine.features().contains(Features::V6K).then_some(())
     }
     fn barrier(&mut self) {
-        self.cx.emit(MInst::Barrier);
+        if self.cx.machine.features().contains(Features::V6) {
+            self.cx.emit(MInst::Barrier);
+        } else {
+            call::kernel_call(self.cx, Helper::Barrier);
+        }
     }
-    fn atomic_load_64(&mut self, flags: MemFlags, rn: Reg) -> ValueRegs {
+    fn bitwise(&mut self, op: &AtomicRmwOp) -> Option<AtomicRmwOp> {
+        atomic::bitwise(*op).then_some(*op)
+    }
+    fn load_exclusive_64(&mut self, flags: MemFlags, rn: Reg) -> ValueRegs {
         let (rt, rt2) = (self.temp(), self.temp());
         self.access(flags, &ArmInst::Ldrexd { rt, rt2, rn });
-        self.in_order64(flags, ValueRegs::two(rt.to_reg(), rt2.to_reg()))
+        ValueRegs::two(rt.to_reg(), rt2.to_reg())
     }
-    fn atomic_store_64(&mut self, flags: MemFlags, address: Reg, x: ValueRegs) {
-        let old = [self.temp(), self.temp()];
-        let x = self.in_order64(flags, x);
-        let (value, code) = ([self.lo(x), self.hi(x)], flags.trap_code());
-        self.atomic(Atomic::Store64 { old, address, value, code });
+    fn store_exclusive_64(&mut self, flags: MemFlags, p: Reg, x: ValueRegs) {
+        select::store_wide(self.cx, flags, p, x);
     }
-    fn atomic_rmw_32(
+    fn atomic_read_64(&mut self, flags: MemFlags, p: Reg) -> ValueRegs {
+        select::wide(self.cx, &Way::Kernel, flags, p, Change::Keep)
+    }
+    fn atomic_rmw_32(&mut self, way: &Way, f: MemFlags, ty: Type, op: &AtomicRmwOp, p: Reg, x: Reg) -> Reg {
+        select::whole(self.cx, way, f, ty, p, Change::Rmw(*op, x))
+    }
+    fn atomic_rmw_part(
         &mut self,
+        way: &Way,
         flags: MemFlags,
         ty: Type,
         op: &AtomicRmwOp,
-        address: Reg,
-        operand: Reg,
+        word: Reg,
+        below: Reg,
+        x: Reg,
     ) -> Reg {
-        let (old, new) = (self.temp(), self.temp());
-        let width = Width { bytes: ty.bytes() as u8, swapped: is_swapped(flags), code: flags.trap_code() };
-        self.atomic(Atomic::Rmw { old, new, address, operand, op: *op, width });
-        old.to_reg()
+        select::part(self.cx, way, flags, ty, (word, below), Change::Rmw(*op, x))
     }
-    fn atomic_rmw_64(&mut self, flags: MemFlags, op: &AtomicRmwOp, address: Reg, x: ValueRegs) -> ValueRegs {
-        let (old, new) = ([self.temp(), self.temp()], [self.temp(), self.temp()]);
-        let operand = [self.lo(x), self.hi(x)];
-        let (swapped, code) = (is_swapped(flags), flags.trap_code());
-        self.atomic(Atomic::Rmw64 { old, new, address, operand, op: *op, swapped, code });
-        ValueRegs::two(old[0].to_reg(), old[1].to_reg())
+    fn atomic_rmw_64(&mut self, way: &Way, f: MemFlags, op: &AtomicRmwOp, p: Reg, x: ValueRegs) -> ValueRegs {
+        select::wide(self.cx, way, f, p, Change::Rmw(*op, x))
     }
-    fn atomic_cas_32(&mut self, flags: MemFlags, ty: Type, address: Reg, x: Reg, y: Reg) -> Reg {
-        let old = self.temp();
-        let (expected, new) = (self.in_order(flags, ty, x), self.in_order(flags, ty, y));
-        let width = Width { bytes: ty.bytes() as u8, swapped: false, code: flags.trap_code() };
-        self.atomic(Atomic::Cas { old, address, expected, new, width });
-        self.in_order(flags, ty, old.to_reg())
+    fn atomic_cas_32(&mut self, way: &Way, f: MemFlags, ty: Type, p: Reg, expected: Reg, new: Reg) -> Reg {
+        select::whole(self.cx, way, f, ty, p, Change::Cas { expected, new })
     }
-    fn atomic_cas_64(&mut self, flags: MemFlags, address: Reg, x: ValueRegs, y: ValueRegs) -> ValueRegs {
-        let old = [self.temp(), self.temp()];
-        let (x, y) = (self.in_order64(flags, x), self.in_order64(flags, y));
-        let (expected, new) = ([self.lo(x), self.hi(x)], [self.lo(y), self.hi(y)]);
-        self.atomic(Atomic::Cas64 { old, address, expected, new, code: flags.trap_code() });
-        self.in_order64(flags, ValueRegs::two(old[0].to_reg(), old[1].to_reg()))
+    fn atomic_cas_part(
+        &mut self,
+        way: &Way,
+        flags: MemFlags,
+        ty: Type,
+        word: Reg,
+        below: Reg,
+        expected: Reg,
+        new: Reg,
+    ) -> Reg {
+        select::part(self.cx, way, flags, ty, (word, below), Change::Cas { expected, new })
+    }
+    fn atomic_cas_64(
+        &mut self,
+        way: &Way,
+        flags: MemFlags,
+        p: Reg,
+        expected: ValueRegs,
+        new: ValueRegs,
+    ) -> ValueRegs {
+        select::wide(self.cx, way, flags, p, Change::Cas { expected, new })
     }
 
     // ----- Registers that the machine keeps -----
@@ -739,7 +739,7 @@ impl generated::Context for Rules<'_, '_> {
 }
 
 /// Is memory in the other byte order?
-fn is_swapped(flags: MemFlags) -> bool {
+pub(super) fn is_swapped(flags: MemFlags) -> bool {
     flags.endianness(Endianness::Little) == Endianness::Big
 }
 

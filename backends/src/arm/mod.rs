@@ -9,7 +9,7 @@
 //! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
 //! | `pseudo.rs`, `emit.rs` | pseudo-instructions, and the words that instructions become |
 //! | `align.rs` | checks of addresses, when a stress setting asks for them |
-//! | `atomic.rs` | loops of exclusive accesses |
+//! | `atomic.rs`, `kernel.rs` | loops of exclusive accesses; the kernel's helpers |
 //! | `reloc.rs`, `elf.rs`, `attributes.rs`, `startup.rs` | objects and executables |
 //! | `runtime.rs` | names of the run-time ABI |
 
@@ -23,6 +23,7 @@ mod emit;
 mod frame;
 pub mod imm;
 pub mod insts;
+pub mod kernel;
 mod lower;
 pub mod minst;
 mod pseudo;

@@ -4,6 +4,7 @@
 
 use super::atomic::Atomic;
 use super::imm::Cond;
+use super::kernel::Helper;
 use super::minst::Inst;
 use super::regs::{self, reg_name};
 pub use crate::machinst::pseudo::{CallInfo, CallTarget, FrameArea, TableInfo};
@@ -100,9 +101,16 @@ pub enum MInst {
     },
     /// A call.
     Call(Box<CallInfo>),
+    /// A call of a helper of the kernel without arguments.
+    KernelCall {
+        /// Which.
+        helper: Helper,
+        /// What it returns, if it does.
+        result: Option<WritableReg>,
+    },
     /// A call that takes this function's place.
     TailCall(Box<CallInfo>),
-    /// A loop of exclusive accesses.
+    /// A loop of exclusive accesses, or of calls to the kernel.
     Atomic(Box<Atomic>),
     /// Orders all accesses before before all accesses after.
     Barrier,
@@ -158,7 +166,7 @@ impl MInst {
             MInst::Real(inst) | MInst::Access { inst, .. } => {
                 inst.sets_flags().contains(super::minst::Flags::NZCV)
             }
-            MInst::Call(_) | MInst::Table { .. } | MInst::Atomic(_) => true,
+            MInst::Call(_) | MInst::KernelCall { .. } | MInst::Table { .. } | MInst::Atomic(_) => true,
             _ => false,
         }
     }
@@ -199,6 +207,9 @@ impl MachInst for MInst {
                 info.uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg));
                 info.defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg));
             }
+            MInst::KernelCall { result, .. } => {
+                result.iter_mut().for_each(|rd| v.reg_fixed_def(rd, regs::r(0)))
+            }
             MInst::Table { index, .. } => v.reg_use(index),
             MInst::Atomic(atomic) => atomic.visit_operands(v),
             MInst::Barrier
@@ -212,6 +223,8 @@ impl MachInst for MInst {
     fn clobbers(&self) -> UnitSet {
         match self {
             MInst::Call(info) => info.clobbers,
+            MInst::KernelCall { helper, .. } => helper.clobbers(),
+            MInst::Atomic(atomic) => atomic.clobbers(),
             _ => UnitSet::EMPTY,
         }
     }
@@ -305,6 +318,10 @@ impl MachInst for MInst {
                     print_places(out, info.defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg)))?;
                 }
                 Ok(())
+            }
+            MInst::KernelCall { helper, result } => {
+                write!(out, "call {}", helper.name())?;
+                result.iter().try_for_each(|rd| write!(out, " -> {}=r0", name(rd.to_reg())))
             }
             MInst::Atomic(atomic) => atomic.print(out, name),
             MInst::Barrier => write!(out, "barrier"),

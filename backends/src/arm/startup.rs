@@ -13,7 +13,7 @@
 //! which is what a function must leave as it found it (AAPCS, 6.1). `__windlass_recover` runs as the continuation of
 //! the instruction that the signal interrupted: nothing but the record is worth keeping there.
 
-use super::imm::{ArmImm, BranchOffset, DRegList, Imm24, Offset12, PushList, RegList, TrapCode16};
+use super::imm::{ArmImm, BranchOffset, DRegList, Imm24, Offset12, PushList, RegList, TrapCode16, known};
 use super::minst::Inst;
 use super::regs::{FP, IP, LR, SP, r};
 use super::reloc::CALL;
@@ -61,18 +61,6 @@ pub fn startup(vfp: bool) -> Startup {
     let functions = functions.into_iter().flatten().collect();
     let record_bytes = CORE_BYTES + if vfp { FLOAT_BYTES } else { 0 };
     Startup { functions, record_bytes, signal: SIGNAL }
-}
-
-/// A constant that the table's type takes.
-macro_rules! known {
-    ($value:expr) => {
-        const {
-            match $value {
-                Some(value) => value,
-                None => panic!("not encodable"),
-            }
-        }
-    };
 }
 
 /// Core registers by number, as [`RegList`] wants them.

@@ -38,6 +38,8 @@ struct Variant {
     emulator: Emulator,
     /// Whether loads and stores of more than a byte must be aligned, unless `strict_alignment` says otherwise.
     strict_alignment: bool,
+    /// Is there a Linux kernel whose helpers may be called for what the processor may lack?
+    kernel_helpers: bool,
 }
 
 const ARMV7HF_TRIPLE: &str = "armv7-unknown-linux-gnueabihf";
@@ -51,6 +53,7 @@ static ARMV7HF_VARIANT: Variant = Variant {
     // A Cortex-A8 has no division; it is the oldest ARMv7-A that the emulator knows.
     emulator: Emulator { program: "qemu-arm", args: &["-cpu", "cortex-a8"], package: "qemu-user" },
     strict_alignment: false,
+    kernel_helpers: false,
 };
 
 static ARMV7_VARIANT: Variant = Variant {
@@ -61,6 +64,7 @@ static ARMV7_VARIANT: Variant = Variant {
     elf: super::elf::ARMV7_SOFTFP,
     emulator: Emulator { program: "qemu-arm", args: &["-cpu", "cortex-a8"], package: "qemu-user" },
     strict_alignment: false,
+    kernel_helpers: false,
 };
 
 static ARMV6_VARIANT: Variant = Variant {
@@ -71,6 +75,7 @@ static ARMV6_VARIANT: Variant = Variant {
     elf: super::elf::ARMV6_SOFTFP,
     emulator: Emulator { program: "qemu-arm", args: &["-cpu", "arm1176"], package: "qemu-user" },
     strict_alignment: false,
+    kernel_helpers: true,
 };
 
 static ARMV5_VARIANT: Variant = Variant {
@@ -81,6 +86,7 @@ static ARMV5_VARIANT: Variant = Variant {
     elf: super::elf::ARMV5_SOFT,
     emulator: Emulator { program: "qemu-arm", args: &["-cpu", "arm926"], package: "qemu-user" },
     strict_alignment: true,
+    kernel_helpers: true,
 };
 
 const ARMV5_TRIPLE: &str = "armv5te-unknown-linux-gnueabi";
@@ -124,12 +130,14 @@ struct ArmBuilder {
     settings: Settings,
     features: Features,
     strict_alignment: bool,
+    kernel_helpers: bool,
 }
 
 impl ArmBuilder {
     fn new(variant: &'static Variant) -> ArmBuilder {
         let (features, strict_alignment) = (variant.features, variant.strict_alignment);
-        ArmBuilder { variant, settings: Settings::default(), features, strict_alignment }
+        let kernel_helpers = variant.kernel_helpers;
+        ArmBuilder { variant, settings: Settings::default(), features, strict_alignment, kernel_helpers }
     }
 }
 
@@ -140,6 +148,10 @@ impl TargetBuilder for ArmBuilder {
         }
         if name == "strict_alignment" {
             self.strict_alignment = parse_bool(name, value)?;
+            return Ok(());
+        }
+        if name == "kernel_helpers" {
+            self.kernel_helpers = parse_bool(name, value)?;
             return Ok(());
         }
         let feature = Features::NAMES.iter().find(|(feature, _)| *feature == name);
@@ -171,8 +183,11 @@ impl TargetBuilder for ArmBuilder {
             reserved |= 1 << regs::PINNED.index();
         }
         let features = self.features;
-        let has = |name: &str| {
-            Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits))
+        let kernel_helpers = self.kernel_helpers;
+        let has = |name: &str| match name {
+            "atomics" => kernel_helpers || features.contains(Features::V6),
+            "atomics64" => kernel_helpers || features.contains(Features::V6K),
+            _ => Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits)),
         };
         let vfp = features.contains(Features::VFP2);
         let mut native = if vfp {
@@ -192,6 +207,7 @@ impl TargetBuilder for ArmBuilder {
             settings: self.settings,
             features,
             strict_alignment: self.strict_alignment,
+            kernel_helpers,
             native,
         }))
     }
@@ -206,6 +222,7 @@ pub struct ArmTarget {
     pub(super) settings: Settings,
     features: Features,
     strict_alignment: bool,
+    kernel_helpers: bool,
     native: Native,
 }
 
@@ -234,6 +251,16 @@ impl ArmTarget {
     /// Must words and halfwords be aligned?
     pub(super) fn is_strict(&self) -> bool {
         self.strict_alignment
+    }
+
+    /// Can words be accessed atomically?
+    pub(super) fn has_atomics(&self) -> bool {
+        self.kernel_helpers || self.features.contains(Features::V6)
+    }
+
+    /// Can doublewords be accessed atomically?
+    pub(super) fn has_atomics64(&self) -> bool {
+        self.kernel_helpers || self.features.contains(Features::V6K)
     }
 
     /// What a call destroys.
@@ -431,7 +458,7 @@ fn check_flags(vcode: &VCode<MInst>) -> Result<(), CompileError> {
                 });
             }
             known |= inst.sets_flags();
-            if matches!(inst, MInst::Call(_)) {
+            if matches!(inst, MInst::Call(_) | MInst::KernelCall { .. } | MInst::Atomic(_)) {
                 known = false;
             }
         }

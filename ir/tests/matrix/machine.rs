@@ -434,9 +434,6 @@ block4:
     file.run(&format!("{op}_{address}"), &[(6, I32)], Expect::Gives(&[(1, I8)]));
 }
 
-/// ARM targets with exclusive accesses of every size.
-const EXCLUSIVE: &[&str] = &["armv7hf", "armv7"];
-
 /// The ARM targets with a pinned register.
 const PINNED: &[&str] = &[
     "armv7hf enable_pinned_reg",
@@ -453,9 +450,7 @@ pub fn files() -> Vec<File> {
         make(&mut file);
         out.push(file);
     };
-    for (address, bits, arm, atomic, pinned) in
-        [(I32, "p32", ARM, EXCLUSIVE, PINNED), (I64, "p64", &[], &[], &[])]
-    {
+    for (address, bits, arm, pinned) in [(I32, "p32", ARM, PINNED), (I64, "p64", &[], &[])] {
         add(format!("memory-{bits}"), "Loads and stores of every size and byte order.", arm, &|f| {
             memory(f, address, &NARROW);
             addresses(f, address);
@@ -466,7 +461,7 @@ pub fn files() -> Vec<File> {
         add(format!("memory-float-{bits}"), "Loads and stores of floats.", arm, &|f| {
             memory(f, address, &[F32, F64]);
         });
-        add(format!("atomics-{bits}"), "Atomic accesses by one thread.", atomic, &|f| {
+        add(format!("atomics-{bits}"), "Atomic accesses by one thread.", arm, &|f| {
             atomics(f, address, &NARROW)
         });
         add(format!("atomics-i128-{bits}"), "Atomic accesses to i128.", &[], &|f| {
