@@ -56,7 +56,7 @@ pub fn write_executable(image: &Image, info: &ElfInfo, entry: &ExternalName) -> 
     let section_of = |kind| image.segments().iter().position(|segment| segment.kind == kind);
     let mut symbols = Vec::new();
     let mut mapping = MappingSymbols::default();
-    for symbol in image.symbols() {
+    for symbol in image.symbols().iter().chain(image.veneers()) {
         // An empty datum may be the only one of its segment, which then is not there.
         let section = symbol.kind.and_then(section_of);
         let kind = match symbol.kind {

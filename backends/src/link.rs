@@ -14,15 +14,17 @@
 //! from its start as linkers have it, is the symbol `.TOC.`.
 //!
 //! Every fault of a module is reported, not the first alone: all undefined and duplicate symbols, and all places
-//! that cannot reach their symbol. A branch that cannot reach is an error that names both ends;
-//! [`RelocDef::is_branch`](crate::reloc::RelocDef::is_branch) marks those that a veneer between two functions could
-//! serve, and `place_code` is where room for veneers would be made.
+//! that cannot reach their symbol. Branches that cannot reach go through [`veneers`] between functions, if the target
+//! has such; [`RelocDef::is_branch`](crate::reloc::RelocDef::is_branch) marks those that may.
 //!
 //! Cost: linear in bytes and relocations, one hash look-up a relocation.
 
+pub mod veneers;
+
+use self::veneers::{Islands, Known, Veneer};
 use crate::compiled::{CompiledCode, TrapSite};
 use crate::reloc::{Reloc, RelocValues, SymbolAddress};
-use crate::target::{ElfInfo, FunctionSymbols};
+use crate::target::{ElfInfo, FunctionSymbols, Target};
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec;
@@ -166,11 +168,24 @@ impl Module {
         &self.absolute
     }
 
-    /// The bytes of address space that the image takes, from its base, in whole pages, wherever the base is.
+    /// The bytes of address space that the image takes at most, from its base, in whole pages, wherever the base is.
     pub fn extent(&self, options: &LinkOptions) -> u64 {
+        let options = LinkOptions { base_address: 0, end: u64::MAX, ..*options };
+        self.arrange(&options, true).plan.end
+    }
+
+    /// Finds a place for everything, veneers included.
+    fn arrange(&self, options: &LinkOptions, anywhere: bool) -> Arrangement {
         let mut errors = Vec::new();
-        let plan = Plan::new(self, &LinkOptions { base_address: 0, end: u64::MAX, ..*options }, &mut errors);
-        plan.end
+        let mut islands = Islands::default();
+        let mut plan = Plan::new(self, options, &islands, &mut errors);
+        let names = self.names(&plan, &mut errors);
+        while errors.is_empty()
+            && islands.grow(&Known { module: self, options, plan: &plan, names: &names, anywhere })
+        {
+            plan = Plan::new(self, options, &islands, &mut errors);
+        }
+        Arrangement { plan, names, islands, errors }
     }
 
     /// Puts everything at its address and resolves every relocation.
@@ -178,16 +193,15 @@ impl Module {
     /// # Errors
     /// Every fault of the module, see [`LinkError`].
     pub fn link(&self, options: &LinkOptions) -> Result<Image, LinkErrors> {
-        let mut errors = Vec::new();
-        let plan = Plan::new(self, options, &mut errors);
-        let names = self.names(&plan, &mut errors);
+        let Arrangement { plan, names, islands, mut errors } = self.arrange(options, false);
         if plan.end > options.end {
             errors.push(LinkError::TooLarge { end: plan.end, limit: options.end });
         }
         if !errors.is_empty() {
             return Err(LinkErrors(errors));
         }
-        Linker { module: self, options, plan: &plan, names: &names, undefined: HashMap::new(), errors }.link()
+        let known = Known { module: self, options, plan: &plan, names: &names, anywhere: false };
+        Linker { known, islands: &islands, undefined: HashMap::new(), errors }.link()
     }
 
     /// Symbols to indices into the plan's symbols.
@@ -224,9 +238,19 @@ pub struct LinkOptions {
     pub endianness: Endianness,
     /// What the symbols of functions stand for.
     pub functions: FunctionSymbols,
+    /// What stands in for a symbol that a branch does not reach; without it that is an error.
+    pub veneer: Option<Veneer>,
+    /// Branches go no farther than so many bytes, but through veneers.
+    pub branch_range: Option<u64>,
 }
 
 impl LinkOptions {
+    /// As executables of a target are linked, with its stress settings.
+    pub fn of_target(target: &dyn Target) -> LinkOptions {
+        let branch_range = target.settings().stress.branch_range.map(u64::from);
+        LinkOptions { branch_range, ..LinkOptions::of_elf(target.elf()) }
+    }
+
     /// As executables of a target are linked.
     pub fn of_elf(elf: &ElfInfo) -> LinkOptions {
         // The highest page of 32-bit address spaces stays free, so that no end wraps to zero.
@@ -237,6 +261,8 @@ impl LinkOptions {
             end,
             endianness: elf.endianness,
             functions: elf.functions,
+            veneer: elf.veneer,
+            branch_range: None,
         }
     }
 }
@@ -302,6 +328,7 @@ pub struct ImageSymbol {
 pub struct Image {
     segments: Vec<Segment>,
     symbols: Vec<ImageSymbol>,
+    veneers: Vec<ImageSymbol>,
     names: HashMap<ExternalName, u32>,
     functions: usize,
 }
@@ -315,6 +342,12 @@ impl Image {
     /// The functions, then the data, then what is outside; each in the order of addition.
     pub fn symbols(&self) -> &[ImageSymbol] {
         &self.symbols
+    }
+
+    /// The veneers that the linker put between functions, by address, under names as linkers give them. Several may
+    /// have the same.
+    pub fn veneers(&self) -> &[ImageSymbol] {
+        &self.veneers
     }
 
     /// The symbol with this name.
@@ -480,12 +513,23 @@ pub const fn libcall_symbol(libcall: LibCall) -> &'static str {
     }
 }
 
+/// A plan, and what led to it.
+struct Arrangement {
+    plan: Plan,
+    /// Symbols to indices into the plan's.
+    names: HashMap<ExternalName, u32>,
+    islands: Islands,
+    errors: Vec<LinkError>,
+}
+
 /// Where everything goes, before any byte is written.
 struct Plan {
     /// In the order of [`SegmentKind::ALL`]: address, size, alignment.
     segments: [(u64, u64, u64); 4],
     /// In the order of [`Image::symbols`]; addresses are final.
     symbols: Vec<ImageSymbol>,
+    /// The addresses of the islands of veneers.
+    islands: Vec<u64>,
     /// The end of the last segment, in whole pages.
     end: u64,
     /// The symbols in the table of addresses, which follows the descriptors.
@@ -511,17 +555,18 @@ fn align_up(n: u64, alignment: u64) -> u64 {
 }
 
 impl Plan {
-    fn new(module: &Module, options: &LinkOptions, errors: &mut Vec<LinkError>) -> Plan {
+    fn new(module: &Module, options: &LinkOptions, islands: &Islands, errors: &mut Vec<LinkError>) -> Plan {
         let mut plan = Plan {
             segments: [(0, 0, 1); 4],
             symbols: Vec::with_capacity(module.functions.len() + module.data.len() + module.absolute.len()),
+            islands: Vec::new(),
             end: 0,
             got_symbols: Vec::new(),
             got: HashMap::new(),
             got_start: 0,
             toc: 0,
         };
-        plan.place_code(module, errors);
+        plan.place_code(module, options, islands, errors);
         plan.place_toc(module, options);
         for data in &module.data {
             plan.place(&data.name, data.kind(), data.contents.len(), data.alignment, data.linkage, errors);
@@ -533,6 +578,10 @@ impl Plan {
             address = align_up(address.saturating_add(segment.1), options.page_size.max(1));
         }
         plan.end = address;
+        let code = plan.segments[SegmentKind::Code as usize].0;
+        for island in &mut plan.islands {
+            *island = island.saturating_add(code);
+        }
         for symbol in &mut plan.symbols {
             if let Some(kind) = symbol.kind {
                 symbol.address = symbol.address.saturating_add(plan.segments[kind as usize].0);
@@ -603,10 +652,25 @@ impl Plan {
         }
     }
 
-    /// Functions in the order of addition. Room for veneers would go between two of them, wherever the distance
-    /// since the last room nears the reach of the target's branches.
-    fn place_code(&mut self, module: &Module, errors: &mut Vec<LinkError>) {
-        for function in &module.functions {
+    /// Bytes of the code segment.
+    fn code_size(&self) -> u64 {
+        self.segments[SegmentKind::Code as usize].1
+    }
+
+    /// The values of a relocation.
+    fn values(&self, options: &LinkOptions, symbol: u64, addend: i64, place: u64) -> RelocValues {
+        RelocValues { symbol, addend, place, toc: self.toc, endianness: options.endianness }
+    }
+
+    /// Functions in the order of addition, with islands of veneers between them.
+    fn place_code(
+        &mut self,
+        module: &Module,
+        options: &LinkOptions,
+        islands: &Islands,
+        errors: &mut Vec<LinkError>,
+    ) {
+        for (n, function) in module.functions.iter().enumerate() {
             let code = &function.code;
             let size = code.bytes.len() as u64;
             self.place(&function.name, SegmentKind::Code, size, code.alignment, function.linkage, errors);
@@ -616,6 +680,16 @@ impl Plan {
                 symbol.traps = code.traps.clone();
                 symbol.traps.sort_by_key(|trap| trap.offset);
                 symbol.local_entry = code.local_entry;
+            }
+            if let Some(Veneer(veneer)) = options.veneer
+                && let Some(size) = islands.behind(n, veneer)
+            {
+                let segment = &mut self.segments[SegmentKind::Code as usize];
+                let start = align_up(segment.1, veneer.alignment.into());
+                self.islands.push(start);
+                if size != 0 {
+                    segment.1 = start.saturating_add(size);
+                }
             }
         }
     }
@@ -654,10 +728,8 @@ impl Plan {
 
 /// The second half: bytes and relocations.
 struct Linker<'a> {
-    module: &'a Module,
-    options: &'a LinkOptions,
-    plan: &'a Plan,
-    names: &'a HashMap<ExternalName, u32>,
+    known: Known<'a>,
+    islands: &'a Islands,
     /// Undefined symbols to their place among the errors.
     undefined: HashMap<ExternalName, usize>,
     errors: Vec<LinkError>,
@@ -665,8 +737,7 @@ struct Linker<'a> {
 
 impl Linker<'_> {
     fn link(mut self) -> Result<Image, LinkErrors> {
-        let module = self.module;
-        let plan = self.plan;
+        let Known { module, plan, .. } = self.known;
         let mut segments: Vec<Segment> = SegmentKind::ALL
             .iter()
             .zip(plan.segments)
@@ -681,7 +752,7 @@ impl Linker<'_> {
             DataContents::Bytes(bytes) => (&bytes[..], &data.relocs),
             DataContents::Zeros(_) => (&[][..], &data.relocs),
         });
-        for ((bytes, relocs), symbol) in functions.chain(data).zip(&plan.symbols) {
+        for (n, ((bytes, relocs), symbol)) in functions.chain(data).zip(&plan.symbols).enumerate() {
             let Some(kind) = symbol.kind else { continue };
             let segment = &mut segments[kind as usize];
             // A datum of zeros has no bytes here, and its segment may have none.
@@ -689,9 +760,10 @@ impl Linker<'_> {
             let target = &mut segment.bytes[start..start + bytes.len()];
             target.copy_from_slice(bytes);
             for reloc in relocs {
-                self.resolve(target, symbol, reloc);
+                self.resolve(target, n, symbol, reloc);
             }
         }
+        let veneers = self.write_veneers(&mut segments[SegmentKind::Code as usize]);
 
         if !self.errors.is_empty() {
             return Err(LinkErrors(self.errors));
@@ -699,12 +771,53 @@ impl Linker<'_> {
         self.fill_toc(&mut segments[SegmentKind::ReadOnly as usize]);
         segments.retain(|segment| segment.size != 0);
         let symbols = plan.symbols.clone();
-        Ok(Image { segments, symbols, names: self.names.clone(), functions: module.functions.len() })
+        let names = self.known.names.clone();
+        Ok(Image { segments, symbols, veneers, names, functions: module.functions.len() })
+    }
+
+    /// Writes the veneers; what they are called.
+    fn write_veneers(&mut self, segment: &mut Segment) -> Vec<ImageSymbol> {
+        let Known { plan, options, .. } = self.known;
+        let Some(Veneer(veneer)) = options.veneer else { return Vec::new() };
+        let size = veneer.size_bytes;
+        let mut symbols = Vec::new();
+        for (address, to) in self.islands.veneers(plan, veneer) {
+            let symbol = &plan.symbols[to.symbol as usize];
+            let target = plan.address(&symbol.name, symbol, to.which);
+            let values = plan.values(options, target, to.offset, address);
+            let name = ExternalName::symbol(&format!("__{}_veneer", linker_name(&symbol.name)));
+            let start = (address - segment.address) as usize;
+            if !(veneer.emit)(&mut segment.bytes[start..start + size as usize], values) {
+                self.errors.push(LinkError::OutOfRange {
+                    user: name.clone(),
+                    offset: 0,
+                    reloc: "a veneer",
+                    symbol: symbol.name.clone(),
+                    distance: values.relative(),
+                });
+            }
+            symbols.push(ImageSymbol {
+                name,
+                address,
+                own_address: address,
+                size: size.into(),
+                local_entry: 0,
+                kind: Some(SegmentKind::Code),
+                linkage: Linkage::Local,
+                data_ranges: (veneer.data_bytes != 0)
+                    .then_some(size - veneer.data_bytes..size)
+                    .into_iter()
+                    .collect(),
+                traps: Vec::new(),
+            });
+        }
+        symbols
     }
 
     /// Writes the descriptors and the table of addresses.
     fn fill_toc(&self, segment: &mut Segment) {
-        let endianness = self.options.endianness;
+        let Known { module, options, plan, names, .. } = self.known;
+        let endianness = options.endianness;
         let mut put = |address: u64, value: u64| {
             let at = (address - segment.address) as usize;
             let bytes = match endianness {
@@ -713,21 +826,23 @@ impl Linker<'_> {
             };
             segment.bytes[at..at + bytes.len()].copy_from_slice(&bytes);
         };
-        if self.options.functions.has_descriptors() {
-            for function in &self.plan.symbols[..self.module.functions.len()] {
+        if options.functions.has_descriptors() {
+            for function in &plan.symbols[..module.functions.len()] {
                 put(function.own_address, function.address);
-                put(function.own_address + 8, self.plan.toc);
+                put(function.own_address + 8, plan.toc);
             }
         }
-        for (name, slot) in self.plan.got_symbols.iter().zip(0..) {
-            if let Some(&symbol) = self.names.get(name) {
-                let value = self.plan.symbols[symbol as usize].own_address;
-                put(self.plan.got_start + slot * GOT_ENTRY_BYTES, value);
+        for (name, slot) in plan.got_symbols.iter().zip(0..) {
+            if let Some(&symbol) = names.get(name) {
+                let value = plan.symbols[symbol as usize].own_address;
+                put(plan.got_start + slot * GOT_ENTRY_BYTES, value);
             }
         }
     }
 
-    fn resolve(&mut self, bytes: &mut [u8], user: &ImageSymbol, reloc: &Reloc) {
+    /// `user` is number `n` of the plan's symbols.
+    fn resolve(&mut self, bytes: &mut [u8], n: usize, user: &ImageSymbol, reloc: &Reloc) {
+        let Known { module, options, plan, names, .. } = self.known;
         let def = reloc.kind.0;
         let start = reloc.offset as usize;
         let Some(place) = bytes.get_mut(start..start + usize::from(def.size_bytes)) else {
@@ -735,18 +850,19 @@ impl Linker<'_> {
             self.errors.push(LinkError::BadPlace { user, offset, reloc: def.name });
             return;
         };
-        let Some(&symbol) = self.names.get(&reloc.symbol) else {
+        let Some(&symbol) = names.get(&reloc.symbol) else {
             self.report_undefined(user, reloc);
             return;
         };
-        let symbol = &self.plan.symbols[symbol as usize];
-        let values = RelocValues {
-            symbol: self.plan.address(&reloc.symbol, symbol, def.symbol),
-            addend: reloc.addend,
-            place: user.address + u64::from(reloc.offset),
-            toc: self.plan.toc,
-            endianness: self.options.endianness,
-        };
+        let symbol = &plan.symbols[symbol as usize];
+        let address = plan.address(&reloc.symbol, symbol, def.symbol);
+        let mut values = plan.values(options, address, reloc.addend, user.address + u64::from(reloc.offset));
+        if n < module.functions.len()
+            && let Some(Veneer(veneer)) = options.veneer
+            && let Some(detour) = self.islands.detour(&self.known, n, reloc)
+        {
+            (values.symbol, values.addend) = (detour, veneer.branch_addend);
+        }
         if !(def.apply)(place, values) {
             self.errors.push(LinkError::OutOfRange {
                 user: user.name.clone(),

@@ -10,6 +10,7 @@ use crate::elf::{
     ElfError, ElfFile, ElfPlace, ElfReloc, ElfSection, ElfSymbol, MappingSymbols, attributes_section,
     local_entry_bits, symbol_name,
 };
+use crate::link::veneers::Veneer;
 use crate::link::{DataContents, Linkage, Module, SegmentKind};
 use crate::reloc::{Reloc, SymbolAddress};
 use crate::target::{ElfInfo, FunctionSymbols};
@@ -23,7 +24,8 @@ use windlass_ir::ExternalName;
 /// Choices in how objects are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ObjectOptions {
-    /// Each function and datum has a section of its own, `.text.NAME`.
+    /// Each function and datum has a section of its own, `.text.NAME`. They have anyway where the code is larger than
+    /// the reach of its branches: linkers put veneers between sections, not into them.
     pub separate_sections: bool,
 }
 
@@ -33,9 +35,11 @@ pub struct ObjectOptions {
 /// # Errors
 /// Two definitions of one name; a name or a number that ELF cannot hold; a relocation outside of its code.
 pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) -> Result<Vec<u8>, ElfError> {
+    let code_bytes: u64 = module.functions().iter().map(|function| function.code.bytes.len() as u64).sum();
+    let is_large = info.veneer.is_some_and(|Veneer(veneer)| code_bytes > veneer.reach_bytes);
     let mut object = Object {
         info,
-        separate: options.separate_sections,
+        separate: options.separate_sections || is_large,
         sections: Vec::new(),
         mapping: Vec::new(),
         common: [None; 4],

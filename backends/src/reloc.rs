@@ -41,7 +41,7 @@ impl RelocValues {
 
 /// Which address a relocation takes of its symbol. Where a symbol is nothing but an address, they are all that one, but
 /// for [`GotSlot`](SymbolAddress::GotSlot).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SymbolAddress {
     /// The one that programs see: a function's descriptor if there are descriptors, its entry if not.
     Own,

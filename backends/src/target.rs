@@ -5,6 +5,7 @@ use crate::compiled::CompiledCode;
 use crate::context::Context;
 use crate::coverage::RuleSet;
 use crate::error::CompileError;
+use crate::link::veneers::Veneer;
 use crate::reloc::RelocKind;
 use crate::settings::{SettingError, Settings};
 use alloc::boxed::Box;
@@ -116,6 +117,8 @@ pub struct ElfInfo {
     pub data_mapping_symbol: Option<&'static str>,
     /// What objects promise and ask of the objects that they are linked with.
     pub attributes: Option<ElfAttributes>,
+    /// What the linker puts between functions for branches that do not reach.
+    pub veneer: Option<Veneer>,
 }
 
 /// What the symbol of a function stands for, and whether code finds the addresses of data in a table of contents.

@@ -3,7 +3,7 @@
 use super::attributes::{
     ARMV5_SOFT_ATTRIBUTES, ARMV6_SOFTFP_ATTRIBUTES, ARMV7_HARD_FLOAT_ATTRIBUTES, ARMV7_SOFTFP_ATTRIBUTES,
 };
-use super::reloc::ABS32;
+use super::reloc::{ABS32, VENEER};
 use crate::target::{ElfInfo, FunctionSymbols};
 use windlass_ir::Endianness;
 
@@ -30,6 +30,7 @@ pub const HARD_FLOAT: ElfInfo = ElfInfo {
     code_mapping_symbol: Some("$a"),
     data_mapping_symbol: Some("$d"),
     attributes: Some(ARMV7_HARD_FLOAT_ATTRIBUTES),
+    veneer: Some(VENEER),
 };
 
 /// ARMv7-A, floating-point arguments in core registers, little-endian.

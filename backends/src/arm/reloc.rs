@@ -4,6 +4,7 @@
 //! of a plain `bl symbol` is -8, and `S + A - P` is the distance in the instruction's field. Objects are
 //! of REL type: the addend stands in the field until the linker replaces it.
 
+use crate::link::veneers::{Veneer, VeneerDef};
 use crate::reloc::{RelocDef, RelocKind, SymbolAddress};
 
 /// Replaces the bits of `mask` in the little-endian word at `place`.
@@ -135,6 +136,27 @@ pub const MOVT_ABS: RelocKind = RelocKind(&MOVT_ABS_DEF);
 pub const MOVW_PREL_NC: RelocKind = RelocKind(&MOVW_PREL_NC_DEF);
 /// The high half of a distance in MOVT.
 pub const MOVT_PREL: RelocKind = RelocKind(&MOVT_PREL_DEF);
+
+/// ```text
+///     ldr pc, [pc, #-4]
+///     .word symbol
+/// ```
+static VENEER_DEF: VeneerDef = VeneerDef {
+    size_bytes: 8,
+    data_bytes: 4,
+    alignment: 4,
+    reach_bytes: (1 << 25) - 8,
+    branch_addend: -8,
+    emit: |place, values| match place.split_at_mut_checked(4) {
+        Some((jump, address)) => {
+            patch(jump, u32::MAX, 0xe51f_f004) && word(address, values.absolute() as i64)
+        }
+        None => false,
+    },
+};
+
+/// A jump to anywhere, between functions: for [`CALL`] and [`JUMP24`] that do not reach.
+pub const VENEER: Veneer = Veneer(&VENEER_DEF);
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,8 @@ const OPTIONS: LinkOptions = LinkOptions {
     end: 0xffff_f000,
     endianness: Endianness::Little,
     functions: FunctionSymbols::Code,
+    veneer: None,
+    branch_range: None,
 };
 
 fn name(name: &str) -> ExternalName {
@@ -146,4 +148,122 @@ fn addresses_lead_back_to_functions_and_traps() {
 fn an_empty_module_links_to_nothing() {
     let image = Module::new().link(&OPTIONS).unwrap();
     assert!(image.segments().is_empty() && image.symbols().is_empty());
+}
+
+// ----- Veneers -----
+
+use crate::arm::reloc::{JUMP24, VENEER};
+
+/// Branches that reach 100 bytes.
+const SHORT: LinkOptions = LinkOptions { veneer: Some(VENEER), branch_range: Some(100), ..OPTIONS };
+
+/// `bl callee`, and words up to `bytes`.
+fn caller(callee: &str, bytes: usize) -> CompiledCode {
+    let mut words = vec![0xe1a0_0000; bytes / 4];
+    words[0] = 0xeb00_0000;
+    code(&words, vec![reloc(0, CALL, callee, -8)])
+}
+
+/// Where the branch at an address goes, through a veneer if it goes to one.
+fn destination(image: &Image, from: u64) -> (u64, bool) {
+    let branch = word(image, from);
+    let to = (from + 8).wrapping_add_signed(i64::from((branch << 8) as i32 >> 6));
+    match image.veneers().iter().any(|veneer| veneer.address == to) {
+        true => {
+            assert_eq!(word(image, to), 0xe51f_f004, "ldr pc, [pc, #-4]");
+            (word(image, to + 4).into(), true)
+        }
+        false => (to, false),
+    }
+}
+
+#[test]
+fn branches_that_do_not_reach_go_through_veneers() {
+    let mut module = Module::new();
+    module.add_function(name("a"), caller("d", 60));
+    module.add_function(name("b"), caller("c", 40));
+    module.add_function(name("c"), caller("a", 80));
+    module.add_function(name("d"), caller("d", 80));
+    let image = module.link(&SHORT).unwrap();
+    let at = |symbol: &str| image.address_of(&name(symbol)).unwrap();
+    assert_eq!(destination(&image, at("a")), (at("d"), true));
+    assert_eq!(destination(&image, at("b")), (at("c"), false));
+    assert_eq!(destination(&image, at("c")), (at("a"), true));
+    assert_eq!(destination(&image, at("d")), (at("d"), false));
+    let veneers: Vec<_> = image.veneers().iter().map(|v| (v.name.to_string(), v.size)).collect();
+    assert_eq!(veneers, [("%__d_veneer".to_string(), 8), ("%__a_veneer".to_string(), 8)]);
+    for veneer in image.veneers() {
+        assert!(veneer.data_ranges.iter().eq([&(4..8)]), "{:?}", veneer.data_ranges);
+        assert!(image.function_at(veneer.address).is_none());
+    }
+    let without = module.link(&LinkOptions { branch_range: None, ..SHORT }).unwrap();
+    assert!(without.veneers().is_empty());
+    assert_eq!(without.symbols().last().map(|s| s.address), Some(0x100b4));
+}
+
+#[test]
+fn branches_of_a_group_share_veneers_and_those_to_other_places_do_not() {
+    let mut module = Module::new();
+    let calls = vec![
+        reloc(0, CALL, "far", -8),
+        reloc(4, JUMP24, "far", -8),
+        reloc(8, CALL, "far", -4),
+        reloc(12, CALL, "far", -8),
+    ];
+    module.add_function(name("user"), code(&[0xeb00_0000, 0x0a00_0000, 0xeb00_0000, 0xeb00_0000], calls));
+    module.add_absolute(name("far"), 0x8000_0000);
+    let image = module.link(&LinkOptions { branch_range: None, ..SHORT }).unwrap();
+    assert_eq!(image.veneers().len(), 2);
+    let found: Vec<_> = (0..4).map(|n| destination(&image, 0x10000 + 4 * n)).collect();
+    assert_eq!(found, [0x8000_0000, 0x8000_0000, 0x8000_0004, 0x8000_0000].map(|at| (at, true)));
+    assert_eq!(word(&image, 0x10004) >> 24, 0x0a, "the condition stays");
+    // Wherever the image goes, there is room for the veneers.
+    let near = LinkOptions { base_address: 0x7fff_0000, branch_range: None, ..SHORT };
+    assert!(module.link(&near).unwrap().veneers().is_empty());
+    assert_eq!(module.extent(&near), 0x1000);
+}
+
+#[test]
+fn veneers_push_others_out_of_reach_until_all_have_one() {
+    let mut module = Module::new();
+    // Each calls the next but one, just in reach as long as no veneer stands between.
+    for n in 0..200 {
+        module.add_function(name(&format!("f{n}")), caller(&format!("f{}", (n + 2) % 200), 48));
+    }
+    let image = module.link(&SHORT).unwrap();
+    let again = module.link(&SHORT).unwrap();
+    assert_eq!(image.segments(), again.segments());
+    let addresses: Vec<u64> = (0..200).map(|n| image.address_of(&name(&format!("f{n}"))).unwrap()).collect();
+    for n in 0..200 {
+        let (to, veneer) = destination(&image, addresses[n]);
+        assert_eq!(to, addresses[(n + 2) % 200], "f{n}");
+        assert!(veneer, "f{n}");
+    }
+}
+
+#[test]
+fn a_function_larger_than_the_reach_uses_the_islands_before_and_behind() {
+    const MIB: usize = 1 << 20;
+    let mut big = caller("last", 50 * MIB);
+    // From the middle the island behind is in reach, from the start the one before.
+    big.relocs.push(reloc(40 << 20, CALL, "first", -8));
+    big.bytes[40 << 20..(40 << 20) + 4].copy_from_slice(&0xeb00_0000u32.to_le_bytes());
+    let mut module = Module::new();
+    module.add_function(name("first"), caller("last", 8));
+    module.add_function(name("big"), big);
+    module.add_function(name("last"), caller("first", 8));
+    let image = module.link(&LinkOptions { branch_range: None, ..SHORT }).unwrap();
+    let at = |symbol: &str| image.address_of(&name(symbol)).unwrap();
+    assert_eq!(destination(&image, at("first")), (at("last"), true));
+    assert_eq!(destination(&image, at("big")), (at("last"), true));
+    assert_eq!(destination(&image, at("big") + (40 << 20)), (at("first"), true));
+    assert_eq!(destination(&image, at("last")), (at("first"), true));
+
+    let mut module = Module::new();
+    let mut huge = code(&[0xe1a0_0000; 8], vec![reloc(40 << 20, CALL, "last", -8)]);
+    huge.bytes.resize(80 * MIB, 0);
+    module.add_function(name("huge"), huge);
+    module.add_function(name("last"), caller("huge", 8));
+    let errors = module.link(&LinkOptions { branch_range: None, ..SHORT }).unwrap_err();
+    assert!(matches!(&errors.0[..], [LinkError::OutOfRange { offset: 0x280_0000, .. }]), "{errors}");
 }

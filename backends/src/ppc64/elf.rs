@@ -21,6 +21,7 @@ pub const V2_LITTLE: ElfInfo = ElfInfo {
     code_mapping_symbol: None,
     data_mapping_symbol: None,
     attributes: None,
+    veneer: None,
 };
 
 /// The second ABI, big-endian.

@@ -214,7 +214,7 @@ fn add_libraries(module: &mut Module, target: &dyn Target, cx: &mut Context) -> 
 }
 
 fn link_executable(module: &Module, target: &dyn Target) -> Result<(Image, Vec<u8>), GuestError> {
-    let image = module.link(&LinkOptions::of_elf(target.elf()))?;
+    let image = module.link(&LinkOptions::of_target(target))?;
     let bytes = write_executable(&image, target.elf(), &ExternalName::symbol("_start"))?;
     Ok((image, bytes))
 }

@@ -257,7 +257,7 @@ fn raw(
     let fail = |e: &dyn std::fmt::Display| Failure::Input(format!("{}: {e}", input.path));
     let mut module = module(input, codes);
     link_missing(&mut module, target, cx).map_err(|e| fail(&e))?;
-    let image = module.link(&LinkOptions::of_elf(target.elf())).map_err(|e| fail(&e))?;
+    let image = module.link(&LinkOptions::of_target(target)).map_err(|e| fail(&e))?;
     let code = image.segments().iter().find(|segment| segment.kind == SegmentKind::Code);
     Ok(code.map(|segment| segment.bytes.clone()).unwrap_or_default())
 }
