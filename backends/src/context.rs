@@ -1,7 +1,14 @@
 //! Scratch memory that compilations share.
 
 use crate::coverage::RuleObserver;
+use crate::machinst::order::BlockOrder;
 use alloc::boxed::Box;
+use core::any::Any;
+use windlass_ir::Function;
+use windlass_ir::cfg::ControlFlowGraph;
+use windlass_ir::domtree::DominatorTree;
+use windlass_ir::loops::LoopAnalysis;
+use windlass_ir::verifier::Verifier;
 use windlass_regalloc::{Allocator, Output};
 
 /// A stage of a compilation.
@@ -50,9 +57,34 @@ pub struct Context {
     pub(crate) allocator: Allocator,
     /// Its result.
     pub(crate) allocation: Output,
+    /// The verifier's.
+    pub(crate) verifier: Verifier,
+    /// What is known of the function's control flow.
+    pub(crate) flow: Flow,
+    /// Selection's and emission's, of the type that the last target has for its instructions.
+    machine: Option<Box<dyn Any + Send>>,
     observer: Option<Observer>,
     /// Is told which rules fire.
     pub(crate) rule_observer: Option<RuleObserver>,
+}
+
+/// What is known of a function's control flow.
+#[derive(Default)]
+pub(crate) struct Flow {
+    cfg: ControlFlowGraph,
+    domtree: DominatorTree,
+    pub(crate) loops: LoopAnalysis,
+    pub(crate) order: BlockOrder,
+}
+
+impl Flow {
+    /// Finds out everything about `func`.
+    pub(crate) fn compute(&mut self, func: &Function) {
+        self.cfg.compute(func);
+        self.domtree.compute(func, &self.cfg);
+        self.loops.compute(&self.cfg, &self.domtree);
+        self.order.compute(func, &self.loops);
+    }
 }
 
 impl Context {
@@ -70,6 +102,17 @@ impl Context {
     /// From now on `observer` is called for each rule of legalization and selection that fires.
     pub fn set_rule_observer(&mut self, observer: Option<RuleObserver>) {
         self.rule_observer = observer;
+    }
+
+    /// Takes out the memory of type `T` that [`put_back`](Self::put_back) left; new memory if that was of another
+    /// type.
+    pub(crate) fn take<T: Any + Send + Default>(&mut self) -> Box<T> {
+        self.machine.take().and_then(|memory| memory.downcast().ok()).unwrap_or_default()
+    }
+
+    /// Keeps memory for the next function.
+    pub(crate) fn put_back<T: Any + Send>(&mut self, memory: Box<T>) {
+        self.machine = Some(memory);
     }
 
     pub(crate) fn stage_done(&mut self, stage: Stage) {

@@ -22,8 +22,8 @@ pub struct Settings {
     pub opt_level: OptLevel,
     /// `enable_verifier`: verify what comes in. Off only for input that was verified already.
     pub skip_verifier: bool,
-    /// `regalloc_checker`: prove each allocation. Always on in debug builds.
-    pub regalloc_checker: bool,
+    /// `regalloc_checker`: prove each allocation; on in debug builds unless it is switched off. `None` is that default.
+    pub regalloc_checker: Option<bool>,
     /// `inst_ranges`: keep which code comes from which instruction.
     pub inst_ranges: bool,
     /// `enable_pinned_reg`: one register is the embedder's, outside of every convention: `get_pinned_reg` reads it,
@@ -134,7 +134,7 @@ impl Settings {
                 }
             }
             "enable_verifier" => self.skip_verifier = !parse_bool(name, value)?,
-            "regalloc_checker" => self.regalloc_checker = parse_bool(name, value)?,
+            "regalloc_checker" => self.regalloc_checker = Some(parse_bool(name, value)?),
             "inst_ranges" => self.inst_ranges = parse_bool(name, value)?,
             "enable_pinned_reg" => self.enable_pinned_reg = parse_bool(name, value)?,
             "preserve_frame_pointers" => self.preserve_frame_pointers = parse_bool(name, value)?,

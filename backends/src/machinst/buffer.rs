@@ -98,6 +98,11 @@ impl Waiting {
     const fn new() -> Waiting {
         Waiting { list: Vec::new(), deadline: u32::MAX }
     }
+
+    fn clear(&mut self) {
+        self.list.clear();
+        self.deadline = u32::MAX;
+    }
 }
 
 /// The content of a constant in the pool.
@@ -172,14 +177,19 @@ pub struct Room {
 const POOL_ALIGN: u32 = 8;
 
 impl Buffer {
-    /// An empty buffer with `num_blocks` labels. `reach` shortens the reach of every fixup that has a veneer or
-    /// waits for a constant (the stress setting).
-    pub fn new(num_blocks: usize, island: &'static IslandInfo, reach: Option<u32>) -> Buffer {
-        let mut labels = Vec::with_capacity(num_blocks * 2);
-        labels.resize(num_blocks, UNBOUND);
-        Buffer {
+    /// An empty buffer with `num_blocks` labels, in the memory of an older one. `reach` shortens the reach of every
+    /// fixup that has a veneer or waits for a constant (the stress setting).
+    pub fn new(
+        memory: Option<Buffer>,
+        num_blocks: usize,
+        island: &'static IslandInfo,
+        reach: Option<u32>,
+    ) -> Buffer {
+        // Below this, islands would be needed for islands.
+        let reach = reach.map_or(u32::MAX, |reach| reach.max(MIN_REACH));
+        let mut buf = memory.unwrap_or_else(|| Buffer {
             code: Vec::new(),
-            labels,
+            labels: Vec::new(),
             loads: Waiting::new(),
             branches: Waiting::new(),
             unlimited: Vec::new(),
@@ -192,11 +202,32 @@ impl Buffer {
             inst_ranges: Vec::new(),
             deferred_traps: Vec::new(),
             srcloc: (0, SourceLoc::NONE),
-            // Below this, islands would be needed for islands.
-            reach: reach.map_or(u32::MAX, |reach| reach.max(MIN_REACH)),
+            reach,
             island,
             pool_words: 0,
             veneers: 0,
+        });
+        buf.code.clear();
+        buf.labels.clear();
+        buf.labels.resize(num_blocks, UNBOUND);
+        buf.loads.clear();
+        buf.branches.clear();
+        buf.unlimited.clear();
+        buf.pool.clear();
+        buf.relocs.clear();
+        buf.traps.clear();
+        buf.data_ranges.clear();
+        buf.source_ranges.clear();
+        buf.inst_ranges.clear();
+        buf.deferred_traps.clear();
+        Buffer {
+            pool_bytes: 0,
+            srcloc: (0, SourceLoc::NONE),
+            reach,
+            island,
+            pool_words: 0,
+            veneers: 0,
+            ..buf
         }
     }
 
@@ -490,7 +521,7 @@ impl Buffer {
     }
 
     /// Emits the last pool and patches everything. The error is a bug: a fixup that cannot reach.
-    pub fn finish(mut self) -> Result<Finished, &'static str> {
+    pub fn finish(&mut self) -> Result<Finished, &'static str> {
         self.set_srcloc(SourceLoc::NONE);
         self.emit_pool();
         let none = Room { bytes: 0, fixups: 0, pool_bytes: 0 };
@@ -512,12 +543,12 @@ impl Buffer {
         }
         self.relocs.sort_by_key(|reloc| reloc.offset);
         Ok(Finished {
-            bytes: self.code,
-            relocs: self.relocs,
-            traps: self.traps,
-            data_ranges: self.data_ranges,
-            source_ranges: self.source_ranges,
-            inst_ranges: self.inst_ranges,
+            bytes: self.code.clone(),
+            relocs: self.relocs.drain(..).collect(),
+            traps: self.traps.clone(),
+            data_ranges: self.data_ranges.clone(),
+            source_ranges: self.source_ranges.clone(),
+            inst_ranges: self.inst_ranges.clone(),
             pool_words: self.pool_words,
             veneers: self.veneers,
         })

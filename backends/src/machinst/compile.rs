@@ -5,11 +5,10 @@
 //! ```
 
 use super::buffer::{Buffer, Label, Room};
-use super::lower::{Lower, Selected};
+use super::lower::{self, Lower};
 use super::operands::{AssignRegs, EachReg};
-use super::order::BlockOrder;
 use super::vcode::VCode;
-use super::{MachInst, Machine, Reg};
+use super::{FrameNeeds, MachInst, Machine, Reg};
 use crate::compiled::{CompiledCode, Stats};
 use crate::context::{Context, Stage};
 use crate::error::CompileError;
@@ -18,10 +17,7 @@ use crate::target::VCodeStage;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use windlass_ir::cfg::ControlFlowGraph;
-use windlass_ir::domtree::DominatorTree;
 use windlass_ir::entity::EntityRef;
-use windlass_ir::loops::LoopAnalysis;
 use windlass_ir::{Function, Inst};
 use windlass_regalloc::{self as ra, Edit, Output, ProgPoint, Side};
 
@@ -52,12 +48,54 @@ fn compile_legal<M: Machine>(
     func: &Function,
     cx: &mut Context,
 ) -> Result<CompiledCode, CompileError> {
-    let mut selected = select(machine, func, cx)?;
-    allocate(machine, &selected.vcode, cx)?;
+    let mut memory = cx.take::<Memory<M::Inst>>();
+    let code = stages(machine, func, cx, &mut memory);
+    cx.put_back(memory);
+    code
+}
+
+fn stages<M: Machine>(
+    machine: &M,
+    func: &Function,
+    cx: &mut Context,
+    memory: &mut Memory<M::Inst>,
+) -> Result<CompiledCode, CompileError> {
+    let needs = select(machine, func, cx, memory)?;
+    allocate(machine, &memory.vcode, cx)?;
     cx.stage_done(Stage::Allocate);
-    let code = Emitter::new(machine, func, &mut selected, &cx.allocation)?.run()?;
+    let code = emit(machine, func, &needs, memory, &cx.allocation)?;
     cx.stage_done(Stage::Emit);
     Ok(code)
+}
+
+/// What one compilation leaves to the next for a machine with the same type of instructions.
+struct Memory<I> {
+    lower: lower::Memory<I>,
+    vcode: VCode<I>,
+    buffer: Option<Buffer>,
+    blocks: BlockMemory,
+}
+
+impl<I> Default for Memory<I> {
+    fn default() -> Self {
+        Memory {
+            lower: lower::Memory::default(),
+            vcode: VCode::default(),
+            buffer: None,
+            blocks: BlockMemory::default(),
+        }
+    }
+}
+
+/// Which blocks are emitted.
+#[derive(Default)]
+struct BlockMemory {
+    /// For each block, the block where a jump to it ends up.
+    forward: Vec<u32>,
+    is_live: Vec<bool>,
+    work: Vec<usize>,
+    /// The blocks to emit, in order.
+    live: Vec<usize>,
 }
 
 /// Verifies `func` and expresses what `machine` lacks in what it has. `None` if it lacks nothing.
@@ -70,7 +108,7 @@ pub fn legalized<M: Machine>(
     cx: &mut Context,
 ) -> Result<Option<(Function, Origins)>, CompileError> {
     if !machine.settings().skip_verifier {
-        windlass_ir::verifier::verify_function(func).map_err(CompileError::Verify)?;
+        cx.verifier.verify(func).map_err(CompileError::Verify)?;
         cx.stage_done(Stage::Verify);
     }
     let facts = Facts {
@@ -86,7 +124,7 @@ pub fn legalized<M: Machine>(
     let mut legal = func.clone();
     let origins = legalize::legalize(&mut legal, &facts, cx.rule_observer.as_mut())?;
     if cfg!(debug_assertions) {
-        windlass_ir::verifier::verify_function(&legal).map_err(|faults| {
+        cx.verifier.verify(&legal).map_err(|faults| {
             let what = faults.first().map_or_else(String::new, ToString::to_string);
             CompileError::Internal { stage: "legalization", what }
         })?;
@@ -106,15 +144,17 @@ pub fn print_vcode<M: Machine>(
     cx: &mut Context,
 ) -> Result<String, CompileError> {
     let legal = legalized(machine, func, cx)?;
-    let mut selected = select(machine, legal.as_ref().map_or(func, |(legal, _)| legal), cx)?;
+    let mut memory = Memory::default();
+    select(machine, legal.as_ref().map_or(func, |(legal, _)| legal), cx, &mut memory)?;
+    let mut vcode = memory.vcode;
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = match stage {
-        VCodeStage::Selected => selected.vcode.print(&mut out),
+        VCodeStage::Selected => vcode.print(&mut out),
         VCodeStage::Allocated => {
-            allocate(machine, &selected.vcode, cx)?;
-            assign_registers(&mut selected.vcode, &cx.allocation);
-            print_allocated(machine, &selected.vcode, &cx.allocation, &mut out)
+            allocate(machine, &vcode, cx)?;
+            assign_registers(&mut vcode, &cx.allocation);
+            print_allocated(machine, &vcode, &cx.allocation, &mut out)
         }
     };
     Ok(out)
@@ -124,20 +164,20 @@ fn select<M: Machine>(
     machine: &M,
     func: &Function,
     cx: &mut Context,
-) -> Result<Selected<M::Inst>, CompileError> {
-    let cfg = ControlFlowGraph::with_function(func);
-    let domtree = DominatorTree::with_function(func, &cfg);
-    let loops = LoopAnalysis::with_graph(&cfg, &domtree);
-    let order = BlockOrder::compute(func, &loops);
+    memory: &mut Memory<M::Inst>,
+) -> Result<FrameNeeds, CompileError> {
+    cx.flow.compute(func);
     cx.stage_done(Stage::Order);
-    if order.blocks.is_empty() {
+    if cx.flow.order.blocks.is_empty() {
         let what = "a function without blocks".to_string();
         return Err(CompileError::Unsupported { target: machine.name(), inst: None, what });
     }
-    let selected = Lower::run(func, machine, &order, &loops, cx.rule_observer.as_mut())?;
-    machine.check_selected(&selected.vcode)?;
+    let Memory { lower, vcode, .. } = memory;
+    let needs =
+        Lower::run(func, machine, &cx.flow.order, &cx.flow.loops, cx.rule_observer.as_mut(), lower, vcode)?;
+    machine.check_selected(vcode)?;
     cx.stage_done(Stage::Select);
-    Ok(selected)
+    Ok(needs)
 }
 
 fn allocate<M: Machine>(machine: &M, vcode: &VCode<M::Inst>, cx: &mut Context) -> Result<(), CompileError> {
@@ -147,7 +187,7 @@ fn allocate<M: Machine>(machine: &M, vcode: &VCode<M::Inst>, cx: &mut Context) -
     cx.allocator
         .run(vcode, machine.regs(), &options, &mut cx.allocation)
         .map_err(|e| CompileError::Internal { stage: "register allocation", what: e.to_string() })?;
-    if cfg!(debug_assertions) || machine.settings().regalloc_checker {
+    if machine.settings().regalloc_checker.unwrap_or(cfg!(debug_assertions)) {
         ra::checker::check(vcode, machine.regs(), &cx.allocation).map_err(|report| {
             CompileError::Internal { stage: "register allocation check", what: report.to_string() }
         })?;
@@ -219,38 +259,43 @@ struct Emitter<'a, M: Machine> {
     vcode: &'a VCode<M::Inst>,
     allocation: &'a Output,
     frame: M::Frame,
-    buf: Buffer,
+    buf: &'a mut Buffer,
 }
 
-impl<'a, M: Machine> Emitter<'a, M> {
-    fn new(
-        machine: &'a M,
-        func: &'a Function,
-        selected: &'a mut Selected<M::Inst>,
-        allocation: &'a Output,
-    ) -> Result<Self, CompileError> {
-        assign_registers(&mut selected.vcode, allocation);
-        let frame = machine.frame(func, &selected.frame, allocation)?;
-        let reach = machine.settings().stress.branch_range;
-        let buf = Buffer::new(selected.vcode.num_blocks(), machine.island_info(), reach);
-        let forward = empty_blocks(&selected.vcode, allocation);
-        for inst in &mut selected.vcode.insts {
-            inst.map_labels(&mut |label| Label::new(forward[label.index()]));
-        }
-        Ok(Emitter { machine, func, vcode: &selected.vcode, allocation, frame, buf })
+fn emit<M: Machine>(
+    machine: &M,
+    func: &Function,
+    needs: &FrameNeeds,
+    memory: &mut Memory<M::Inst>,
+    allocation: &Output,
+) -> Result<CompiledCode, CompileError> {
+    let Memory { vcode, blocks, .. } = memory;
+    assign_registers(vcode, allocation);
+    let frame = machine.frame(func, needs, allocation)?;
+    let reach = machine.settings().stress.branch_range;
+    let mut buf = Buffer::new(memory.buffer.take(), vcode.num_blocks(), machine.island_info(), reach);
+    empty_blocks(vcode, allocation, &mut blocks.forward);
+    for inst in &mut vcode.insts {
+        inst.map_labels(&mut |label| Label::new(blocks.forward[label.index()]));
     }
+    // Blocks that only jump have been bypassed: nobody goes there.
+    live_blocks(vcode, blocks);
+    let mut emitter = Emitter { machine, func, vcode, allocation, frame, buf: &mut buf };
+    let code = emitter.run(&blocks.live).and_then(|()| emitter.finish());
+    memory.buffer = Some(buf);
+    code
+}
 
-    fn run(mut self) -> Result<CompiledCode, CompileError> {
+impl<M: Machine> Emitter<'_, M> {
+    fn run(&mut self, live: &[usize]) -> Result<(), CompileError> {
         let machine = self.machine;
         let vcode = self.vcode;
-        // Blocks that only jump have been bypassed: nobody goes there.
-        let live: Vec<usize> = live_blocks(vcode);
         for (at, &block) in live.iter().enumerate() {
             let next = live.get(at + 1).map(|&next| Label::new(next as u32));
             self.buf.bind(Label::new(block as u32));
             if block == 0 {
                 self.buf.prepare(machine.prologue_room());
-                machine.emit_prologue(&self.frame, &mut self.buf).map_err(bug)?;
+                machine.emit_prologue(&self.frame, self.buf).map_err(bug)?;
             }
             for inst in vcode.block_range(block) {
                 self.buf.set_srcloc(vcode.srclocs[inst]);
@@ -269,7 +314,7 @@ impl<'a, M: Machine> Emitter<'a, M> {
             if !falls_through {
                 // Padding may be longer than what waits can reach.
                 self.buf.prepare(Room { bytes: padding, fixups: 0, pool_bytes: 0 });
-                machine.emit_padding(padding, &self.frame, &mut self.buf).map_err(bug)?;
+                machine.emit_padding(padding, &self.frame, self.buf).map_err(bug)?;
                 self.buf.prepare_at_gap(GAP_BYTES);
             }
         }
@@ -277,9 +322,9 @@ impl<'a, M: Machine> Emitter<'a, M> {
             self.buf.set_srcloc(loc);
             self.buf.prepare(Room { bytes: 16, fixups: 0, pool_bytes: 0 });
             self.buf.bind(label);
-            machine.emit_trap(code, &self.frame, &mut self.buf).map_err(bug)?;
+            machine.emit_trap(code, &self.frame, self.buf).map_err(bug)?;
         }
-        self.finish()
+        Ok(())
     }
 
     /// Does `block` end without a jump, because `next` comes next?
@@ -297,7 +342,7 @@ impl<'a, M: Machine> Emitter<'a, M> {
     fn inst(&mut self, inst: &M::Inst, next: Option<Label>) -> Result<(), CompileError> {
         self.buf.prepare(self.machine.room(inst));
         let start = self.buf.offset();
-        self.machine.emit(inst, &self.frame, next, &mut self.buf).map_err(bug)?;
+        self.machine.emit(inst, &self.frame, next, self.buf).map_err(bug)?;
         debug_assert!(
             self.buf.offset() - start <= self.machine.room(inst).bytes,
             "{inst:?} takes more room than it says"
@@ -310,7 +355,7 @@ impl<'a, M: Machine> Emitter<'a, M> {
             match edit {
                 Edit::Move { from, to, class } => {
                     self.buf.prepare(self.machine.move_room());
-                    self.machine.emit_move(from, to, class, &self.frame, &mut self.buf).map_err(bug)?;
+                    self.machine.emit_move(from, to, class, &self.frame, self.buf).map_err(bug)?;
                 }
                 Edit::Remat { inst, to } => {
                     let mut again = self.vcode.insts[inst.index()].clone();
@@ -322,7 +367,7 @@ impl<'a, M: Machine> Emitter<'a, M> {
         Ok(())
     }
 
-    fn finish(self) -> Result<CompiledCode, CompileError> {
+    fn finish(&mut self) -> Result<CompiledCode, CompileError> {
         let done = self.buf.finish().map_err(bug)?;
         let allocation = &self.allocation.stats;
         let func = self.func;
@@ -368,7 +413,7 @@ const GAP_BYTES: u32 = 1024;
 
 /// For each block the block where a jump to it ends up: blocks that only jump, and into which the allocator put
 /// nothing, are passed over.
-fn empty_blocks<I: MachInst>(vcode: &VCode<I>, allocation: &Output) -> Vec<u32> {
+fn empty_blocks<I: MachInst>(vcode: &VCode<I>, allocation: &Output, forward: &mut Vec<u32>) {
     let only_jump = |block: usize| {
         let range = vcode.block_range(block);
         if block == 0 || range.len() != 1 {
@@ -389,26 +434,31 @@ fn empty_blocks<I: MachInst>(vcode: &VCode<I>, allocation: &Output) -> Vec<u32> 
         }
         block as u32
     };
-    (0..vcode.num_blocks()).map(end_of_chain).collect()
+    forward.clear();
+    forward.extend((0..vcode.num_blocks()).map(end_of_chain));
 }
 
 /// Longer chains of empty blocks are only shortened.
 const MAX_CHAIN: usize = 8;
 
 /// The blocks that something still leads to, once labels have been forwarded.
-fn live_blocks<I: MachInst>(vcode: &VCode<I>) -> Vec<usize> {
-    let mut live = alloc::vec![false; vcode.num_blocks()];
-    let mut work = alloc::vec![0usize];
-    live[0] = true;
+fn live_blocks<I: MachInst>(vcode: &VCode<I>, blocks: &mut BlockMemory) {
+    let BlockMemory { is_live, work, live, .. } = blocks;
+    is_live.clear();
+    is_live.resize(vcode.num_blocks(), false);
+    is_live[0] = true;
+    work.clear();
+    work.push(0);
     while let Some(block) = work.pop() {
         if let Some(last) = vcode.block_range(block).last() {
             vcode.insts[last].clone().map_labels(&mut |label| {
-                if !core::mem::replace(&mut live[label.index()], true) {
+                if !core::mem::replace(&mut is_live[label.index()], true) {
                     work.push(label.index());
                 }
                 label
             });
         }
     }
-    (0..vcode.num_blocks()).filter(|&block| live[block]).collect()
+    live.clear();
+    live.extend((0..vcode.num_blocks()).filter(|&block| is_live[block]));
 }

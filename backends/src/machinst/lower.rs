@@ -21,6 +21,7 @@ use crate::error::CompileError;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 use smallvec::SmallVec;
 use windlass_ir::entity::EntityRef;
 use windlass_ir::entity::SecondaryMap;
@@ -83,8 +84,50 @@ pub type InstOutput = SmallVec<[ValueRegs; 2]>;
 /// Why selection stopped. A rule's helper can only note it; the driver reports it.
 type Failure = Option<CompileError>;
 
-/// A block that was selected: its reversed instructions, where it leads, its parameters, and the block that it stands for.
-type DoneBlock = (core::ops::Range<usize>, Vec<Edge>, Vec<Reg>, Block);
+/// A block that was selected.
+struct DoneBlock {
+    /// Its instructions, reversed.
+    insts: Range<usize>,
+    /// Where it leads.
+    edges: Range<usize>,
+    /// Its parameters.
+    params: Range<usize>,
+    /// The block of the function that it stands for.
+    orig: Block,
+}
+
+/// What selection needs and leaves to the next function's.
+pub struct Memory<I> {
+    value_regs: SecondaryMap<Value, ValueRegs>,
+    wanted: SecondaryMap<Value, bool>,
+    aliases: Vec<PackedOption<VReg>>,
+    classes: Vec<RegClass>,
+    forward: Vec<I>,
+    insts: Vec<(I, SourceLoc, Option<Inst>)>,
+    edges: Vec<Edge>,
+    regs: Vec<Reg>,
+    done: Vec<DoneBlock>,
+    sequence: Vec<usize>,
+    position: Vec<u32>,
+}
+
+impl<I> Default for Memory<I> {
+    fn default() -> Self {
+        Memory {
+            value_regs: SecondaryMap::with_default(ValueRegs::none()),
+            wanted: SecondaryMap::new(),
+            aliases: Vec::new(),
+            classes: Vec::new(),
+            forward: Vec::new(),
+            insts: Vec::new(),
+            edges: Vec::new(),
+            regs: Vec::new(),
+            done: Vec::new(),
+            sequence: Vec::new(),
+            position: Vec::new(),
+        }
+    }
+}
 
 /// Selection of one function.
 pub struct Lower<'f, M: Machine> {
@@ -99,8 +142,12 @@ pub struct Lower<'f, M: Machine> {
     classes: Vec<RegClass>,
     /// Emitted by the rule at work, forward.
     forward: Vec<M::Inst>,
-    /// The block at work, backward.
+    /// All that is selected, the last block first, backward.
     backward: Vec<(M::Inst, SourceLoc, Option<Inst>)>,
+    /// The edges of the blocks that are selected.
+    edges: Vec<Edge>,
+    /// What edges pass on, and the parameters of blocks.
+    regs: Vec<Reg>,
     failure: Failure,
     /// What the code selected so far wants of the frame.
     pub frame: FrameNeeds,
@@ -112,7 +159,7 @@ pub struct Lower<'f, M: Machine> {
 }
 
 impl<'f, M: Machine> Lower<'f, M> {
-    /// Selects machine code for the whole function.
+    /// Selects machine code for the whole function into `vcode`, and says what that wants of the frame.
     ///
     /// # Errors
     /// What the target does not support, with the instruction; or a bug of ours.
@@ -122,76 +169,133 @@ impl<'f, M: Machine> Lower<'f, M> {
         order: &'f BlockOrder,
         loops: &LoopAnalysis,
         observer: Option<&'f mut RuleObserver>,
-    ) -> Result<Selected<M::Inst>, CompileError> {
-        let mut lower = Lower {
+        memory: &mut Memory<M::Inst>,
+        vcode: &mut VCode<M::Inst>,
+    ) -> Result<FrameNeeds, CompileError> {
+        let mut lower = Lower::new(func, machine, order, observer, memory);
+        let mut done = core::mem::take(&mut memory.done);
+        let frame = lower.select(&mut done).map(|()| {
+            vcode.clear();
+            lower.assemble(&done, loops, memory, vcode);
+            lower.frame
+        });
+        memory.done = done;
+        lower.leave(memory);
+        frame
+    }
+
+    fn new(
+        func: &'f Function,
+        machine: &'f M,
+        order: &'f BlockOrder,
+        observer: Option<&'f mut RuleObserver>,
+        memory: &mut Memory<M::Inst>,
+    ) -> Self {
+        memory.value_regs.clear();
+        memory.wanted.clear();
+        fn emptied<T>(list: &mut Vec<T>) -> Vec<T> {
+            list.clear();
+            core::mem::take(list)
+        }
+        let no_regs = SecondaryMap::with_default(ValueRegs::none());
+        Lower {
             func,
             machine,
             order,
-            value_regs: SecondaryMap::with_default(ValueRegs::none()),
-            wanted: SecondaryMap::new(),
-            aliases: Vec::new(),
-            classes: Vec::new(),
-            forward: Vec::new(),
-            backward: Vec::new(),
+            value_regs: core::mem::replace(&mut memory.value_regs, no_regs),
+            wanted: core::mem::take(&mut memory.wanted),
+            aliases: emptied(&mut memory.aliases),
+            classes: emptied(&mut memory.classes),
+            forward: emptied(&mut memory.forward),
+            backward: emptied(&mut memory.insts),
+            edges: emptied(&mut memory.edges),
+            regs: emptied(&mut memory.regs),
             failure: None,
             frame: FrameNeeds::default(),
             return_area: None,
             current: None,
             observer,
-        };
-        lower.assign_value_regs()?;
-        let mut done = Vec::with_capacity(order.blocks.len());
-        let mut insts = Vec::new();
-        for index in (0..order.blocks.len()).rev() {
-            let start = insts.len();
-            let (edges, params, orig) = match order.blocks[index] {
+        }
+    }
+
+    /// Gives the memory back.
+    fn leave(self, memory: &mut Memory<M::Inst>) {
+        memory.value_regs = self.value_regs;
+        memory.wanted = self.wanted;
+        memory.aliases = self.aliases;
+        memory.classes = self.classes;
+        memory.forward = self.forward;
+        memory.insts = self.backward;
+        memory.edges = self.edges;
+        memory.regs = self.regs;
+    }
+
+    /// Selects every block, from last to first; `done` has them in that order.
+    fn select(&mut self, done: &mut Vec<DoneBlock>) -> Result<(), CompileError> {
+        done.clear();
+        self.assign_value_regs()?;
+        for index in (0..self.order.blocks.len()).rev() {
+            let (insts, edges) = (self.backward.len(), self.edges.len());
+            let orig = match self.order.blocks[index] {
                 LoweredBlock::Orig(block) => {
-                    let edges = lower.block(block)?;
-                    (edges, lower.param_regs(block), block)
+                    self.block(block)?;
+                    block
                 }
                 LoweredBlock::Edge { from, dest } => {
-                    (lower.edge_block(from, dest as usize)?, Vec::new(), from)
+                    self.edge_block(from, dest as usize)?;
+                    from
                 }
             };
-            insts.append(&mut lower.backward);
-            done.push((start..insts.len(), edges, params, orig));
+            let params = self.regs.len();
+            if let LoweredBlock::Orig(block) = self.order.blocks[index] {
+                self.param_regs(block);
+            }
+            done.push(DoneBlock {
+                insts: insts..self.backward.len(),
+                edges: edges..self.edges.len(),
+                params: params..self.regs.len(),
+                orig,
+            });
         }
         done.reverse();
-        lower.assemble(&done, &insts, loops)
+        Ok(())
     }
 
     /// Puts the blocks into their final order.
     fn assemble(
-        mut self,
+        &mut self,
         blocks: &[DoneBlock],
-        insts: &[(M::Inst, SourceLoc, Option<Inst>)],
         loops: &LoopAnalysis,
-    ) -> Result<Selected<M::Inst>, CompileError> {
-        let cold = |i: usize| i != 0 && self.func.layout.is_cold(blocks[i].3);
-        let mut sequence: Vec<usize> = (0..blocks.len()).filter(|&i| !cold(i)).collect();
+        memory: &mut Memory<M::Inst>,
+        vcode: &mut VCode<M::Inst>,
+    ) {
+        let cold = |i: usize| i != 0 && self.func.layout.is_cold(blocks[i].orig);
+        let Memory { sequence, position, .. } = memory;
+        sequence.clear();
+        sequence.extend((0..blocks.len()).filter(|&i| !cold(i)));
         sequence.extend((0..blocks.len()).filter(|&i| cold(i)));
         if let Some(seed) = self.machine.settings().stress.shuffle_blocks
             && let Some(rest) = sequence.get_mut(1..)
         {
             shuffle(rest, seed);
         }
-        let mut position = alloc::vec![0u32; blocks.len()];
+        position.clear();
+        position.resize(blocks.len(), 0);
         for (at, &i) in sequence.iter().enumerate() {
             position[i] = at as u32;
         }
-        let mut vcode = VCode::default();
-        for &i in &sequence {
-            let (range, edges, params, orig) = &blocks[i];
-            let edges: Vec<Edge> = edges
-                .iter()
-                .map(|edge| Edge { to: position[edge.to as usize], args: edge.args.clone() })
-                .collect();
+        for edge in &mut self.edges {
+            edge.to = position[edge.to as usize];
+        }
+        for &i in &*sequence {
+            let block = &blocks[i];
             let parts = BlockParts {
-                reversed: &insts[range.clone()],
-                params,
-                edges: &edges,
-                loop_depth: loops.loop_depth(*orig),
-                cold: self.func.layout.is_cold(*orig),
+                reversed: &self.backward[block.insts.clone()],
+                params: &self.regs[block.params.clone()],
+                edges: &self.edges[block.edges.clone()],
+                edge_args: &self.regs,
+                loop_depth: loops.loop_depth(block.orig),
+                cold: self.func.layout.is_cold(block.orig),
             };
             let aliases = &mut self.aliases;
             vcode.push_block(&parts, |v| resolve(aliases, v));
@@ -199,8 +303,7 @@ impl<'f, M: Machine> Lower<'f, M> {
         for inst in &mut vcode.insts {
             inst.map_labels(&mut |label| Label::new(position[label.index()]));
         }
-        vcode.finish(self.classes);
-        Ok(Selected { vcode, frame: self.frame })
+        vcode.finish(&self.classes);
     }
 
     /// Every value of a reachable block gets its registers.
@@ -238,23 +341,22 @@ impl<'f, M: Machine> Lower<'f, M> {
         Ok(())
     }
 
-    fn param_regs(&self, block: Block) -> Vec<Reg> {
-        if Some(block) == self.func.layout.entry_block() {
-            return Vec::new();
+    /// Appends the registers of a block's parameters to `regs`. Those of the entry have their own places.
+    fn param_regs(&mut self, block: Block) {
+        if Some(block) != self.func.layout.entry_block() {
+            let params = self.func.dfg.block_params(block);
+            self.regs.extend(params.iter().flat_map(|&v| self.value_regs[v].regs().iter().copied()));
         }
-        let params = self.func.dfg.block_params(block);
-        params.iter().flat_map(|&v| self.value_regs[v].regs().iter().copied()).collect()
     }
 
     // ----- Blocks -----
 
-    fn block(&mut self, block: Block) -> Result<Vec<Edge>, CompileError> {
+    fn block(&mut self, block: Block) -> Result<(), CompileError> {
         let func = self.func;
-        let mut edges = Vec::new();
         for inst in func.layout.block_insts(block).rev() {
             self.current = Some(inst);
             if func.dfg.opcode(inst).is_branch() {
-                edges = self.branch(block, inst)?;
+                self.branch(block, inst)?;
             } else {
                 self.inst(inst)?;
             }
@@ -264,33 +366,36 @@ impl<'f, M: Machine> Lower<'f, M> {
             self.machine.gen_entry(self);
             self.flush(SourceLoc::NONE, None)?;
         }
-        Ok(edges)
+        Ok(())
     }
 
-    fn branch(&mut self, block: Block, inst: Inst) -> Result<Vec<Edge>, CompileError> {
+    fn branch(&mut self, block: Block, inst: Inst) -> Result<(), CompileError> {
         let order = self.order;
         let n = order.num_dests(block);
-        let mut edges = Vec::with_capacity(n);
+        let first = self.edges.len();
         let mut labels: SmallVec<[Label; 4]> = SmallVec::new();
         for i in 0..n {
             let (to, call, own_block) = order.dest(block, i);
-            let args = if own_block { Vec::new() } else { self.edge_args(inst, call)? };
-            edges.push(Edge { to, args });
+            let args = if own_block { 0..0 } else { self.edge_args(inst, call)? };
+            self.edges.push(Edge { to, args });
             labels.push(Label::new(to));
         }
         if let InstData::BranchTable { table, .. } = self.func.dfg.insts[inst] {
             let entries = self.func.dfg.jump_tables[table].table.len();
-            labels = order.table(block, entries).iter().map(|&i| Label::new(edges[i as usize].to)).collect();
+            labels = order
+                .table(block, entries)
+                .iter()
+                .map(|&i| Label::new(self.edges[first + i as usize].to))
+                .collect();
         }
         // Made before the branch, because it comes after it.
         if self.machine.lower_branch(self, inst, &labels).is_none() {
             return Err(self.no_rule(inst));
         }
-        self.flush(self.func.srclocs[inst], Some(inst))?;
-        Ok(edges)
+        self.flush(self.func.srclocs[inst], Some(inst))
     }
 
-    fn edge_block(&mut self, from: Block, dest: usize) -> Result<Vec<Edge>, CompileError> {
+    fn edge_block(&mut self, from: Block, dest: usize) -> Result<(), CompileError> {
         let Some(inst) = self.func.layout.last_inst(from) else {
             return Err(CompileError::Internal { stage: "selection", what: format!("{from} has no branch") });
         };
@@ -301,22 +406,22 @@ impl<'f, M: Machine> Lower<'f, M> {
         };
         let args = self.edge_args(inst, call)?;
         self.emit(self.machine.gen_jump(Label::new(to)));
-        self.flush(self.func.srclocs[inst], Some(inst))?;
-        Ok(alloc::vec![Edge { to, args }])
+        self.edges.push(Edge { to, args });
+        self.flush(self.func.srclocs[inst], Some(inst))
     }
 
     /// The registers that destination `call` of `inst` passes on. Constants among them are emitted where control
     /// reaches the branch, that is after everything emitted from now on.
-    fn edge_args(&mut self, inst: Inst, call: usize) -> Result<Vec<Reg>, CompileError> {
+    fn edge_args(&mut self, inst: Inst, call: usize) -> Result<Range<u32>, CompileError> {
         let func = self.func;
-        let Some(dest) = destination(func, inst, call) else { return Ok(Vec::new()) };
-        let mut regs = Vec::new();
+        let start = self.regs.len() as u32;
+        let Some(dest) = destination(func, inst, call) else { return Ok(0..0) };
         for arg in dest.args(&func.dfg.block_args) {
             match arg {
                 BlockArg::Value(v) => {
                     let v = func.dfg.resolve_aliases(v);
                     self.wanted[v] = true;
-                    regs.extend_from_slice(self.value_regs[v].regs());
+                    self.regs.extend_from_slice(self.value_regs[v].regs());
                 }
                 BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => {
                     let opcode = func.dfg.opcode(inst);
@@ -329,7 +434,7 @@ impl<'f, M: Machine> Lower<'f, M> {
                 }
             }
         }
-        Ok(regs)
+        Ok(start..self.regs.len() as u32)
     }
 
     fn inst(&mut self, inst: Inst) -> Result<(), CompileError> {
@@ -549,14 +654,6 @@ fn shuffle(items: &mut [usize], seed: u64) {
         state ^= state << 17;
         items.swap(i, (state % (i as u64 + 1)) as usize);
     }
-}
-
-/// The result of selection.
-pub struct Selected<I> {
-    /// The code.
-    pub vcode: VCode<I>,
-    /// What it wants of the frame.
-    pub frame: FrameNeeds,
 }
 
 /// What selected code wants of the function's frame.

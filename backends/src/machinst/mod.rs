@@ -35,7 +35,7 @@ use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
 pub type EmitError = encode::EncodeError;
 
 /// An instruction of one machine, or a pseudo-instruction that becomes several.
-pub trait MachInst: Clone + fmt::Debug + 'static {
+pub trait MachInst: Clone + fmt::Debug + Send + 'static {
     /// Shows every register operand to `v`, in an order that is the same each time.
     fn visit_operands(&mut self, v: &mut impl OperandVisitor);
     /// The registers that it destroys besides those that it names.

@@ -46,6 +46,22 @@ pub struct BlockOrder {
     /// For each `br_table` entry, the index into the block's dests, flattened like `tables`.
     table_dests: Vec<u32>,
     tables: SecondaryMap<Block, u32>,
+    scratch: Scratch,
+}
+
+/// What only the computation needs.
+#[derive(Default)]
+struct Scratch {
+    seen: SecondaryMap<Block, bool>,
+    /// Edges that lead to a block.
+    in_edges: SecondaryMap<Block, u32>,
+    /// For a table's destinations: the table, and the destination that passes nothing.
+    shared: SecondaryMap<Block, (u32, u32)>,
+    work: Vec<Block>,
+    /// Destinations of the blocks on the stack, in the order of their visits.
+    sorted: Vec<u32>,
+    /// Block, where its part of `sorted` starts, and the next of it.
+    stack: Vec<(Block, usize, usize)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,22 +81,29 @@ pub fn destination(func: &Function, inst: Inst, index: usize) -> Option<&BlockCa
 }
 
 impl BlockOrder {
-    /// Computes the order of `func`'s blocks.
-    pub fn compute(func: &Function, loops: &LoopAnalysis) -> BlockOrder {
-        let mut order = BlockOrder::default();
-        let Some(entry) = func.layout.entry_block() else { return order };
-        order.collect_dests(func, entry);
-        order.number_blocks(entry, loops);
-        order
+    /// Computes the order of `func`'s blocks, in the memory of the last one's.
+    pub fn compute(&mut self, func: &Function, loops: &LoopAnalysis) {
+        self.blocks.clear();
+        self.index_of.clear();
+        self.dests.clear();
+        self.spans.clear();
+        self.table_dests.clear();
+        self.tables.clear();
+        let Some(entry) = func.layout.entry_block() else { return };
+        let mut scratch = core::mem::take(&mut self.scratch);
+        self.collect_dests(func, entry, &mut scratch);
+        self.number_blocks(entry, loops, &mut scratch);
+        self.scratch = scratch;
     }
 
     /// Fills `dests`: one entry for each edge; entries of a table that pass nothing and lead to the same block
     /// share one.
-    fn collect_dests(&mut self, func: &Function, entry: Block) {
-        let mut seen: SecondaryMap<Block, bool> = SecondaryMap::new();
-        let mut in_edges: SecondaryMap<Block, u32> = SecondaryMap::new();
-        let mut shared: SecondaryMap<Block, (u32, u32)> = SecondaryMap::new();
-        let mut work = alloc::vec![entry];
+    fn collect_dests(&mut self, func: &Function, entry: Block, scratch: &mut Scratch) {
+        let Scratch { seen, in_edges, shared, work, .. } = scratch;
+        seen.clear();
+        in_edges.clear();
+        shared.clear();
+        work.push(entry);
         seen[entry] = true;
         while let Some(block) = work.pop() {
             let start = self.dests.len() as u32;
@@ -128,12 +151,11 @@ impl BlockOrder {
         }
     }
 
-    fn number_blocks(&mut self, entry: Block, loops: &LoopAnalysis) {
-        // Depth-first with an explicit stack: block, and how many of its dests are done.
-        let mut postorder: Vec<LoweredBlock> = Vec::new();
-        let mut seen: SecondaryMap<Block, bool> = SecondaryMap::new();
-        let mut sorted: Vec<u32> = Vec::new();
-        let mut stack: Vec<(Block, usize, usize)> = Vec::new();
+    fn number_blocks(&mut self, entry: Block, loops: &LoopAnalysis, scratch: &mut Scratch) {
+        // Depth-first with an explicit stack.
+        let mut postorder = core::mem::take(&mut self.blocks);
+        let Scratch { seen, sorted, stack, .. } = scratch;
+        seen.clear();
         let enter = |block: Block, order: &BlockOrder, sorted: &mut Vec<u32>| {
             let (start, len) = order.spans[block];
             let at = sorted.len();
@@ -144,7 +166,7 @@ impl BlockOrder {
             (block, at, at)
         };
         seen[entry] = true;
-        let first = enter(entry, self, &mut sorted);
+        let first = enter(entry, self, sorted);
         stack.push(first);
         while let Some((block, start, at)) = stack.last_mut() {
             let (block, start) = (*block, *start);
@@ -164,14 +186,14 @@ impl BlockOrder {
                     seen[dest.to] = true;
                     // Visit the edge again once the successor is done.
                     *at -= 1;
-                    let next = enter(dest.to, self, &mut sorted);
+                    let next = enter(dest.to, self, sorted);
                     stack.push(next);
                     continue;
                 }
                 postorder.push(LoweredBlock::Edge { from: block, dest: i });
             } else if !seen[dest.to] {
                 seen[dest.to] = true;
-                let next = enter(dest.to, self, &mut sorted);
+                let next = enter(dest.to, self, sorted);
                 stack.push(next);
             }
         }

@@ -20,8 +20,8 @@ type Span = Range<u32>;
 pub struct Edge {
     /// Index of the successor.
     pub to: u32,
-    /// What its parameters get.
-    pub args: Vec<Reg>,
+    /// What its parameters get: a part of [`BlockParts::edge_args`].
+    pub args: Range<u32>,
 }
 
 /// Machine code in virtual registers.
@@ -83,6 +83,8 @@ pub struct BlockParts<'a, I> {
     pub params: &'a [Reg],
     /// Successors.
     pub edges: &'a [Edge],
+    /// The registers that edges pass.
+    pub edge_args: &'a [Reg],
     /// How many loops it is in.
     pub loop_depth: u32,
     /// Seldom reached.
@@ -90,6 +92,28 @@ pub struct BlockParts<'a, I> {
 }
 
 impl<I: MachInst> VCode<I> {
+    /// Empties the code and keeps its memory.
+    pub fn clear(&mut self) {
+        self.insts.clear();
+        self.srclocs.clear();
+        self.origins.clear();
+        self.blocks.clear();
+        self.block_params.clear();
+        self.block_param_spans.clear();
+        self.succs.clear();
+        self.succ_spans.clear();
+        self.preds.clear();
+        self.pred_spans.clear();
+        self.branch_args.clear();
+        self.branch_arg_spans.clear();
+        self.loop_depths.clear();
+        self.cold.clear();
+        self.classes.clear();
+        self.operands.clear();
+        self.operand_spans.clear();
+        self.clobbers.clear();
+    }
+
     /// Number of blocks.
     pub fn num_blocks(&self) -> usize {
         self.blocks.len()
@@ -126,7 +150,8 @@ impl<I: MachInst> VCode<I> {
         for edge in parts.edges {
             self.succs.push(ra::Block::from_u32(edge.to));
             let start = self.branch_args.len() as u32;
-            self.branch_args.extend(edge.args.iter().filter_map(|reg| vreg(reg, &mut resolve)));
+            let args = &parts.edge_args[range(&edge.args)];
+            self.branch_args.extend(args.iter().filter_map(|reg| vreg(reg, &mut resolve)));
             self.branch_arg_spans.push(start..self.branch_args.len() as u32);
         }
         self.succ_spans.push(start..self.succs.len() as u32);
@@ -135,8 +160,8 @@ impl<I: MachInst> VCode<I> {
     }
 
     /// After the last block: operands, clobbers, predecessors.
-    pub fn finish(&mut self, classes: Vec<RegClass>) {
-        self.classes = classes;
+    pub fn finish(&mut self, classes: &[RegClass]) {
+        self.classes.extend_from_slice(classes);
         self.operand_spans.reserve(self.insts.len());
         self.operands.reserve(self.insts.len() * 3);
         for (i, inst) in self.insts.iter_mut().enumerate() {
@@ -148,19 +173,21 @@ impl<I: MachInst> VCode<I> {
                 self.clobbers.push((i as u32, clobbers));
             }
         }
-        // Counting sort of the edges by successor.
-        let mut counts = alloc::vec![0u32; self.blocks.len() + 1];
+        // Counting sort of the edges by successor: `end` of a span counts up to where the next one starts.
+        self.pred_spans.resize(self.blocks.len(), 0..0);
         for succ in &self.succs {
-            counts[succ.index() + 1] += 1;
+            self.pred_spans[succ.index()].end += 1;
         }
-        for i in 1..counts.len() {
-            counts[i] += counts[i - 1];
+        let mut next = 0;
+        for span in &mut self.pred_spans {
+            let count = span.end;
+            *span = next..next;
+            next += count;
         }
-        self.pred_spans = counts.windows(2).map(|pair| pair[0]..pair[1]).collect();
-        self.preds = alloc::vec![ra::Block::from_u32(0); self.succs.len()];
+        self.preds.resize(self.succs.len(), ra::Block::from_u32(0));
         for (block, span) in self.succ_spans.iter().enumerate() {
             for succ in &self.succs[range(span)] {
-                let at = &mut counts[succ.index()];
+                let at = &mut self.pred_spans[succ.index()].end;
                 self.preds[*at as usize] = ra::Block::from_u32(block as u32);
                 *at += 1;
             }

@@ -12,7 +12,7 @@ pub struct Args {}
 const SETTINGS: &[(&str, &str, &str)] = &[
     ("opt_level", "none|speed|size", "how much to optimize"),
     ("enable_verifier", "BOOL", "verify what comes in"),
-    ("regalloc_checker", "BOOL", "prove each register allocation; always on in debug builds"),
+    ("regalloc_checker", "BOOL", "prove each register allocation; the default in debug builds"),
     ("inst_ranges", "BOOL", "keep which code comes from which instruction, for listings"),
     ("preserve_frame_pointers", "BOOL", "every function keeps a frame pointer"),
     ("stress_max_regs", "N", "at most N allocatable registers a class"),
