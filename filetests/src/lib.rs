@@ -23,6 +23,7 @@
 //!                                 |  execute: run lines, interpreter, emulator
 //! ```
 
+pub mod abi;
 pub mod commands;
 pub mod coverage;
 pub mod diff;
