@@ -17,6 +17,8 @@
 //! - An instruction first reads: each operand's location must hold its value. Then what it clobbers is emptied. Then it
 //!   writes: a value that is defined anew (in a loop) is in none of its former places any more, and the def's
 //!   location holds just this value.
+//! - At a block's start, before the moves there, the entry defs of its first instruction are in their registers; at the
+//!   instruction they must still be.
 //! - An edge renames, all at once: a location holds parameter `p` if it held the argument passed for `p`; the parameters'
 //!   former values are gone.
 //!
@@ -224,6 +226,7 @@ impl<F: Function> Checker<'_, F> {
             self.load(start);
             edit.seek(self.f.block_insts(block).start);
             self.find_aliases(block);
+            self.entry_defs(Inst::from_u32(self.f.block_insts(block).start));
             for i in self.f.block_insts(block) {
                 let inst = Inst::from_u32(i);
                 for e in edit.take(self.out, ProgPoint::before(inst)) {
@@ -251,6 +254,17 @@ impl<F: Function> Checker<'_, F> {
             }
         }
         Ok(())
+    }
+
+    /// Values that are in their registers when a block is entered, which its first instruction names.
+    fn entry_defs(&mut self, first: Inst) {
+        let (f, out) = (self.f, self.out);
+        for (op, &at) in f.inst_operands(first).iter().zip(out.inst_allocs(first)) {
+            if op.is_entry_def() {
+                self.forget(op.vreg);
+                self.write(at, f.vreg_class(op.vreg), Set::from_slice(&[op.vreg]));
+            }
+        }
     }
 
     /// Behind the only edge into a block, parameters are equal to their arguments.
@@ -368,7 +382,12 @@ impl<F: Function> Checker<'_, F> {
         let (f, out) = (self.f, self.out);
         let ops = f.inst_operands(inst);
         let allocs = out.inst_allocs(inst);
-        for (operand, (op, &at)) in ops.iter().zip(allocs).enumerate().filter(|(_, (op, _))| op.is_use()) {
+        // The moves in front of the instruction must leave an entry def where it is.
+        let block = self.prep.inst_block[inst.as_u32() as usize];
+        let is_first = self.prep.first_inst[block as usize] == inst.as_u32();
+        let is_entry_def = |op: &Operand| is_first && op.is_entry_def();
+        let read = ops.iter().zip(allocs).enumerate().filter(|(_, (op, _))| op.is_use() || is_entry_def(op));
+        for (operand, (op, &at)) in read {
             let holds = self.read(at, f.vreg_class(op.vreg));
             if holds.binary_search(&op.vreg).is_err() {
                 let holds = holds.to_vec();
@@ -383,10 +402,11 @@ impl<F: Function> Checker<'_, F> {
                 }
             }
         }
-        for op in ops.iter().filter(|op| op.is_def()) {
+        let written = |op: &Operand| op.is_def() && !is_entry_def(op);
+        for op in ops.iter().filter(|op| written(op)) {
             self.forget(op.vreg);
         }
-        for (op, &at) in ops.iter().zip(allocs).filter(|(op, _)| op.is_def()) {
+        for (op, &at) in ops.iter().zip(allocs).filter(|(op, _)| written(op)) {
             self.write(at, f.vreg_class(op.vreg), Set::from_slice(&[op.vreg]));
         }
         Ok(())

@@ -147,6 +147,9 @@ impl Prepared {
             out.allocs.resize(base + ops.len(), Allocation::None);
             self.effective.extend(ops.iter().map(|op| op.constraint));
             let plain = self.check_operands(f, regs, inst, ops)?;
+            if !plain && i == self.first_inst[self.inst_block[i as usize] as usize] {
+                self.check_entry_defs(f, regs, inst, ops)?;
+            }
             let reachable = self.reachable[self.inst_block[i as usize] as usize];
             let clobbers = f.inst_clobbers(inst).intersection(allocatable);
             if !reachable {
@@ -358,6 +361,30 @@ impl Prepared {
             plain = false;
         }
         Ok(plain)
+    }
+
+    /// Registers that a block finds values in hold nothing else at the end of the blocks in front of it.
+    fn check_entry_defs<F: Function>(
+        &self,
+        f: &F,
+        regs: &RegFile,
+        inst: Inst,
+        ops: &[Operand],
+    ) -> Result<(), Error> {
+        let block = Block::from_u32(self.inst_block[inst.as_u32() as usize]);
+        let mut units = UnitSet::EMPTY;
+        for op in ops.iter().filter(|op| op.is_entry_def()) {
+            if let Constraint::Fixed(reg) = op.constraint {
+                units.insert_all(regs.units(reg).intersection(regs.allocatable()));
+            }
+        }
+        for pred in f.block_preds(block) {
+            let last = Inst::from_u32(self.first_inst[pred.as_u32() as usize + 1] - 1);
+            if !f.inst_clobbers(last).contains_all(units) {
+                return Err(Error::EntryDef { block });
+            }
+        }
+        Ok(())
     }
 
     /// Makes the effective constraints of an instruction ones that the scan cannot fail on.

@@ -8,7 +8,9 @@
 //! emission order, and own consecutive instructions; the last one is the terminator. Critical edges are split: every edge
 //! leaves a block with one successor or enters a block with one predecessor (the function's start counts as a predecessor
 //! of the entry block). A block whose only edge enters a block with several predecessors ends in an instruction without
-//! operands, because moves of the edge go in front of it. Unreachable blocks, endless loops and irreducible loops are fine.
+//! operands, because moves of the edge go in front of it. A terminator with several ways to go may define values, each in
+//! a register of its own; registers in which a block has entry defs ([`OperandPos::Early`]) are destroyed by the terminators
+//! in front of it. Unreachable blocks, endless loops and irreducible loops are fine.
 //!
 //! **Output contract.** Edits are sorted by program point and are meant to be carried out one after the other in that
 //! order. Slots are byte offsets into a spill area of [`Output::spill_size_bytes`] bytes. A move may go from any
@@ -400,6 +402,12 @@ pub enum Error {
         /// The operand's index.
         operand: usize,
     },
+    /// A block has entry defs in registers that the instruction in front of it does not destroy, or in which that
+    /// instruction defines a value that the block reads.
+    EntryDef {
+        /// The block.
+        block: Block,
+    },
     /// The instruction's constraints cannot be satisfied together.
     TooManyConstraints {
         /// The instruction.
@@ -447,6 +455,9 @@ impl fmt::Display for Error {
             }
             Error::BadFixed { inst, operand } => {
                 write!(f, "operand {operand} of {inst} names no register")
+            }
+            Error::EntryDef { block } => {
+                write!(f, "entry defs of {block} are in registers that its predecessors keep")
             }
             Error::TooManyConstraints { inst } => {
                 write!(f, "constraints of {inst} cannot be satisfied together")

@@ -317,7 +317,12 @@ impl Live {
         b: u32,
     ) -> Result<(), Error> {
         let value = op.vreg.as_u32();
-        let mut pos = if op.pos == OperandPos::Early { early(i) } else { late(i) };
+        let mut pos = match op.pos {
+            // Nothing that an edge moves may be there either.
+            OperandPos::Early if op.is_entry_def() && gap(i) == prep.block_start(b) => gap(i),
+            OperandPos::Early => early(i),
+            OperandPos::Late => late(i),
+        };
         let end = (gap(i) + 5).min(prep.block_end(b));
         let mut kind = None;
         match effective {

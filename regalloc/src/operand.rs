@@ -53,6 +53,10 @@ pub enum OperandKind {
 pub enum OperandPos {
     /// Uses: read before any late def is written. Defs: written while uses are still to be read; the register belongs to
     /// the def throughout the instruction, also when nothing reads it afterwards (temporaries).
+    ///
+    /// An early def in a *fixed* register by a block's *first* instruction is an **entry def**: the register has the value
+    /// when the block is entered, before any move that the allocator puts in front of the instruction. That is how
+    /// values arrive that control itself brings, such as an exception's payload.
     Early,
     /// Uses: read while late defs are written, so the register survives the instruction. Defs: written after early uses.
     Late,
@@ -115,6 +119,11 @@ impl Operand {
         Operand::late_def(vreg, Constraint::Fixed(reg))
     }
 
+    /// In this register when the block is entered; of a block's first instruction only.
+    pub const fn entry_def(vreg: VReg, reg: PReg) -> Self {
+        Operand::new(vreg, OperandKind::Def, OperandPos::Early, Constraint::Fixed(reg))
+    }
+
     /// Read early from a register or a stack slot.
     pub const fn any_use(vreg: VReg) -> Self {
         Operand::early_use(vreg, Constraint::Any)
@@ -143,6 +152,13 @@ impl Operand {
     /// The same operand at another position.
     pub const fn at(self, pos: OperandPos) -> Self {
         Operand { pos, ..self }
+    }
+
+    /// Whether the operand, of a block's first instruction, is there when the block is entered.
+    pub(crate) const fn is_entry_def(self) -> bool {
+        self.is_def()
+            && matches!(self.pos, OperandPos::Early)
+            && matches!(self.constraint, Constraint::Fixed(_))
     }
 
     /// Whether the operand is read.

@@ -13,7 +13,7 @@ use crate::constraints::{Prepared, edge_preds};
 use crate::intervals::{Intervals, Loc, Piece};
 use crate::live::{Live, Target};
 use crate::moves::{Move, Resolver, Source};
-use crate::operand::{Block, Inst};
+use crate::operand::{Block, Constraint, Inst};
 use crate::regs::{PReg, RegClass, RegFile};
 use crate::spill::Slots;
 use crate::{Allocation, Edit, Error, Function, Output, ProgPoint};
@@ -277,8 +277,8 @@ impl Resolve {
             }
             while (b as usize) < f.num_blocks() && prep.block_start(b) < span.to {
                 let start = prep.block_start(b);
-                let is_def = value.is_param && value.def_block == b;
-                if !is_def {
+                // A parameter or an entry def comes from no other place.
+                if value.def_pos != start {
                     while self.pieces(v).get(k + 1).is_some_and(|p| p.from <= start) {
                         k += 1;
                     }
@@ -290,7 +290,7 @@ impl Resolve {
                             if prep.reachable[pred.as_u32() as usize] {
                                 let end = prep.block_end(pred.as_u32());
                                 let from = self.source(iv, slots, v, end - 1, to)?;
-                                self.push_edge(input, iv, v, pred.as_u32(), b, from, to);
+                                self.push_edge(input, iv, v, pred.as_u32(), b, from, to)?;
                             }
                         }
                     }
@@ -310,13 +310,28 @@ impl Resolve {
         succ: u32,
         from: Source,
         to: Allocation,
-    ) {
+    ) -> Result<(), Error> {
         let prep = input.prep;
-        if edge_preds(input.f, Block::from_u32(succ)) == 1 {
-            self.push(iv, v, prep.first_inst[succ as usize], EDGE_IN, from, to);
+        let block = Block::from_u32(succ);
+        if edge_preds(input.f, block) == 1 {
+            let first = Inst::from_u32(prep.first_inst[succ as usize]);
+            // What the predecessor's terminator left in a register that the edge brings another value in is gone.
+            let lost = |reg: PReg| {
+                input.f.inst_operands(first).iter().filter(|op| op.is_entry_def()).any(|op| match op.constraint {
+                    Constraint::Fixed(other) => input.regs.overlap(reg, other),
+                    _ => false,
+                })
+            };
+            if let Source::Place(Allocation::Reg(reg)) = from
+                && lost(reg)
+            {
+                return Err(Error::EntryDef { block });
+            }
+            self.push(iv, v, first.as_u32(), EDGE_IN, from, to);
         } else {
             self.push(iv, v, prep.first_inst[pred as usize + 1] - 1, EDGE_OUT, from, to);
         }
+        Ok(())
     }
 
     /// Copies for operands that are served by a copy.
@@ -370,7 +385,7 @@ impl Resolve {
                     if !self.pieces(p).is_empty() {
                         let to = self.place(slots, p, self.loc(p, prep.block_start(s)))?;
                         let from = self.source(iv, slots, a, prep.block_end(b) - 1, to)?;
-                        self.push_edge(input, iv, p, b, s, from, to);
+                        self.push_edge(input, iv, p, b, s, from, to)?;
                     }
                 }
             }

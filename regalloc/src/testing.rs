@@ -274,7 +274,7 @@ impl Rng {
 /// Makes a random valid function for [`arm_like`]: any control flow, all constraints. Larger `size` gives longer blocks and
 /// more pressure.
 pub fn random_function(seed: u64, size: usize) -> TestFunction {
-    let mut g = Generator { r: Rng::new(seed), f: TestFunction::default(), available: Vec::new(), recent: 0 };
+    let mut g = Generator { r: Rng::new(seed), f: TestFunction::default(), available: Vec::new(), recent: 0, lands: Vec::new() };
     g.run(size);
     g.f.finish()
 }
@@ -286,6 +286,8 @@ struct Generator {
     available: Vec<VReg>,
     /// How strongly uses prefer recent values.
     recent: usize,
+    /// Blocks with entry defs.
+    lands: Vec<bool>,
 }
 
 const CLASSES: [RegClass; 6] = [CORE, CORE, CORE, CORE, SINGLE, DOUBLE];
@@ -326,6 +328,15 @@ impl Generator {
                     let class = CLASSES[self.r.below(6)];
                     let p = self.f.value(class);
                     self.f.blocks[b].params.push(p);
+                }
+            }
+        }
+        self.lands = alloc::vec![false; n];
+        for from in 0..n {
+            let succs: Vec<u32> = self.f.blocks[from].succs.iter().map(|s| s.0).collect();
+            if succs.iter().all(|&s| self.f.ways_in(s) == 1) {
+                for s in succs {
+                    self.lands[s as usize] = self.r.one_in(4);
                 }
             }
         }
@@ -401,6 +412,21 @@ impl Generator {
                 })
                 .collect();
             self.f.push(b, &ops);
+        } else if self.lands[b] {
+            // What an exception brings: in registers where values that live in would like to be.
+            let first = 1 + self.r.below(4);
+            let mut ops: Vec<Operand> = Vec::new();
+            for n in 0..1 + self.r.below(3) {
+                let v = self.def(CORE);
+                self.available.push(v);
+                ops.push(Operand::entry_def(v, PReg::new((first + n) as u8)));
+            }
+            if self.r.one_in(3) {
+                let v = self.def(DOUBLE);
+                self.available.push(v);
+                ops.push(Operand::entry_def(v, d(1)));
+            }
+            self.f.push(b, &ops);
         }
         let count =
             if self.f.blocks[b].succs.len() == 1 && self.r.one_in(3) { 0 } else { self.r.below(size + 1) };
@@ -421,6 +447,7 @@ impl Generator {
     fn terminator(&mut self, b: usize) {
         let succs = self.f.blocks[b].succs.clone();
         let free = succs.iter().all(|s| self.f.ways_in(s.0) == 1);
+        let throws = succs.iter().any(|s| self.lands[s.0 as usize]);
         match succs.len() {
             0 => {
                 let ops: Vec<Operand> = (0..self.r.below(3))
@@ -428,11 +455,13 @@ impl Generator {
                     .collect();
                 self.f.push(b, &ops);
             }
-            _ if free && self.r.one_in(3) => {
+            _ if free && (throws || self.r.one_in(3)) => {
                 let mut ops = Vec::new();
                 for n in 0..self.r.below(4) {
                     ops.push(Operand::fixed_use(self.pick(b, CORE), PReg::new(n as u8)));
                 }
+                let class = self.class();
+                let reported = self.pick(b, class);
                 if self.r.one_in(2) {
                     let v = self.def(CORE);
                     ops.push(Operand::fixed_def(v, PReg::new(0)));
@@ -442,12 +471,19 @@ impl Generator {
                         ops.push(Operand::fixed_def(v, s(0)));
                         self.available.push(v);
                     }
-                } else if self.r.one_in(2) {
+                } else if !throws && self.r.one_in(2) {
                     let (lo, hi) = (self.def(CORE), self.def(CORE));
                     ops.extend(Operand::pair_def(lo, hi));
                     self.available.extend([lo, hi]);
                 }
-                self.f.push(b, &ops).clobbers = call_clobbers();
+                // A call whose handlers find no register as it was; what it reports is read from the frame.
+                let no_choice = ops.iter().all(|op| matches!(op.constraint, Constraint::Fixed(_)));
+                let destroys_all = throws || no_choice && self.r.one_in(2);
+                if destroys_all && self.r.one_in(2) {
+                    ops.push(Operand::any_use(reported).at(OperandPos::Late));
+                }
+                let clobbers = if destroys_all { UnitSet::from_bits(u128::MAX) } else { call_clobbers() };
+                self.f.push(b, &ops).clobbers = clobbers;
             }
             _ if free => {
                 let ops: Vec<Operand> =
