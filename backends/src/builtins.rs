@@ -7,7 +7,7 @@
 //!
 //! The texts are `builtins/*.clif`. Their functions keep to what every target selects from the first day: integers of
 //! up to 64 bits without division; floating-point numbers are integers there, bit by bit. `iaddr` stands
-//! for the target's type of addresses. They have names of their own, `%__windlass_...`, or those of C;
+//! for the target's type of addresses, `WORD2` for the bytes of two. They have names of their own, `%__windlass_...`, or those of C;
 //! [`Target::runtime_names`](crate::Target::runtime_names) says under which names the target's ABI knows them.
 //!
 //! Cost: one pass over the module's relocations; if anything is missing, one over the texts for the names in them; only
@@ -19,13 +19,14 @@ use crate::error::CompileError;
 use crate::link::{DataContents, Module, libcall_symbol};
 use crate::reloc::Reloc;
 use crate::target::Target;
+use crate::unwind;
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use hashbrown::{HashMap, HashSet};
 use windlass_ir::text::parse_functions;
-use windlass_ir::{ExternalName, Function, LibCall, types};
+use windlass_ir::{ExternalName, Function, LibCall, Type, types};
 
 /// The files, each after those that it calls.
 static SOURCES: &[&str] = &[
@@ -41,10 +42,29 @@ static SOURCES: &[&str] = &[
     include_str!("builtins/f64_compare_round.clif"),
     include_str!("builtins/f64_convert.clif"),
     include_str!("builtins/float_names.clif"),
+    include_str!("builtins/unwind.clif"),
 ];
 
 /// How the names begin that no platform's library has.
 const OWN_PREFIX: &str = "__windlass_";
+
+/// A text for addresses of this type: `iaddr` is the type, `WORD3` the bytes of three addresses.
+fn with_addresses(text: &'static str, address: Type) -> Cow<'static, str> {
+    if !text.contains("iaddr") {
+        return text.into();
+    }
+    let mut text = text.replace("iaddr", if address == types::I32 { "i32" } else { "i64" });
+    for words in 1..=MAX_WORDS {
+        let (name, bytes) = (alloc::format!("WORD{words}"), words * address.bytes());
+        if text.contains(&name) {
+            text = text.replace(&name, &bytes.to_string());
+        }
+    }
+    text.into()
+}
+
+/// The texts name no more addresses at once.
+const MAX_WORDS: u32 = 9;
 
 /// The names of a file's functions, in order.
 fn function_names(text: &'static str) -> impl Iterator<Item = &'static str> {
@@ -106,10 +126,7 @@ impl<'t> Library<'t> {
     fn parse(&mut self, file: usize) -> Result<&[Function], CompileError> {
         let slot = &mut self.parsed[file];
         if slot.is_none() {
-            let address = if self.target.address_type() == types::I32 { "i32" } else { "i64" };
-            let text = SOURCES[file];
-            let text: Cow<'_, str> =
-                if text.contains("iaddr") { text.replace("iaddr", address).into() } else { text.into() };
+            let text = with_addresses(SOURCES[file], self.target.address_type());
             let functions = parse_functions(&text).map_err(|error| internal(error.to_string()))?;
             *slot = Some(functions);
         }
@@ -164,7 +181,8 @@ fn error_at(symbol: &str, error: CompileError) -> BuiltinError {
 }
 
 /// Adds to `module` those routines of the library that it refers to, directly or through other routines, and that
-/// it does not define; each as a function of the module's own, in the order in which they are first referred to.
+/// it does not define; each as a function of the module's own, in the order in which they are first referred to. If one
+/// of them throws, the [table](crate::unwind) of all functions that the module has then comes last.
 /// Symbols that the library does not have stay undefined.
 ///
 /// # Errors
@@ -207,15 +225,31 @@ fn link(
     }
     let mut library = Library::new(target);
     let mut next = 0;
+    let mut needs_table = false;
     while let Some(symbol) = wanted.get(next).cloned() {
         next += 1;
-        let Some(place) = library.find(&symbol).filter(|_| wants(&symbol)) else { continue };
-        let code: CompiledCode = library
-            .routine(place, &symbol)
-            .and_then(|function| target.compile(&function, cx))
-            .map_err(|error| error_at(&symbol, error))?;
+        if !wants(&symbol) {
+            continue;
+        }
+        if symbol == unwind::TABLE {
+            needs_table = true;
+            continue;
+        }
+        let code: CompiledCode = match library.find(&symbol) {
+            Some(place) => library
+                .routine(place, &symbol)
+                .and_then(|function| target.compile(&function, cx))
+                .map_err(|error| error_at(&symbol, error))?,
+            None => match target.machine_routines().into_iter().find(|(name, _)| *name == symbol) {
+                Some((_, code)) => code,
+                None => continue,
+            },
+        };
         want(&code.relocs, &mut defined, &mut wanted);
         module.add_local_function(ExternalName::Symbol(symbol), code);
+    }
+    if needs_table {
+        unwind::add_table(module, target);
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use crate::reloc::Reloc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use windlass_ir::{SourceLoc, TrapCode};
+use smallvec::SmallVec;
+use windlass_ir::{ExceptionTag, SourceLoc, TrapCode};
 
 /// A place that traps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +33,55 @@ pub struct InstRange {
     pub inst: windlass_ir::Inst,
 }
 
+/// The frame of a function between its prologue and its epilogue, where the stack pointer does not move: what is needed to
+/// find the caller's frame from a return address. See [`unwind`](crate::unwind).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FrameLayout {
+    /// From the stack pointer up to what it was at the function's entry, in bytes.
+    pub size_bytes: u32,
+    /// From the stack pointer up to the word that keeps the function's return address, in bytes. `None` if it is never
+    /// in memory: such a function calls nothing.
+    pub return_address_offset: Option<u32>,
+    /// Bytes of its own stack arguments that the function takes off the stack: at its return the stack pointer is above
+    /// its value at entry by so many.
+    pub popped_bytes: u32,
+}
+
+/// What happens if a call throws: one item of the table of a `try_call`, in the order in which they are tried. `P` is a
+/// place in the code: an offset in bytes in [`CompiledCode`], a label before that.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CatchItem<P = u32> {
+    /// Exceptions with this tag go there.
+    Tag(ExceptionTag, P),
+    /// All exceptions go there.
+    Default(P),
+    /// The items after it hold for one dynamic context: the value whose parts, least significant first, are in the frame
+    /// at these distances from the stack pointer, in bytes. Bits above the value's type are unspecified.
+    Context(SmallVec<[u32; 2]>),
+}
+
+impl<P> CatchItem<P> {
+    /// The same with `map` of the place. `None` if that is.
+    pub fn map<Q>(self, map: impl FnOnce(P) -> Option<Q>) -> Option<CatchItem<Q>> {
+        Some(match self {
+            CatchItem::Tag(tag, place) => CatchItem::Tag(tag, map(place)?),
+            CatchItem::Default(place) => CatchItem::Default(map(place)?),
+            CatchItem::Context(parts) => CatchItem::Context(parts),
+        })
+    }
+}
+
+/// A call with something to know about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallSite {
+    /// Where the call returns to: an offset in bytes.
+    pub return_offset: u32,
+    /// Bytes of stack arguments that the callee takes off the stack.
+    pub popped_bytes: u32,
+    /// For a `try_call`, its handlers, in the order in which they are tried.
+    pub items: Vec<CatchItem>,
+}
+
 /// A compiled function: position-independent bytes, and tables by offset. There is no pointer into the
 /// compiler; object files, executables, in-process code and saved images are made from it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -55,6 +105,11 @@ pub struct CompiledCode {
     pub inst_ranges: Vec<InstRange>,
     /// Bytes of stack that the function takes, without its callees'.
     pub frame_size_bytes: u32,
+    /// Where things are in the frame; `None` for code that says nothing about it.
+    pub frame: Option<FrameLayout>,
+    /// Calls that may throw to a handler here, and those whose callee takes arguments off the stack, by offset. All other
+    /// calls leave the stack pointer where it was and catch nothing.
+    pub call_sites: Vec<CallSite>,
     /// Sizes of every stage.
     pub stats: Stats,
 }

@@ -63,6 +63,7 @@ pub mod ppc64;
 pub mod reloc;
 pub mod settings;
 pub mod target;
+pub mod unwind;
 
 pub use compiled::{CompiledCode, Stats};
 pub use context::Context;

@@ -75,6 +75,12 @@ pub trait Target: Send + Sync {
     /// The pieces of code that a program without a C library needs.
     fn startup(&self) -> Startup;
 
+    /// Routines of the [run-time library](crate::builtins) that the language has no words for, by name:
+    /// `%__windlass_throw` and `%__windlass_throw_in`, see [`unwind`](crate::unwind).
+    fn machine_routines(&self) -> Vec<(String, CompiledCode)> {
+        Vec::new()
+    }
+
     /// The names that the target's run-time ABI has for routines of the [run-time library](crate::builtins).
     fn runtime_names(&self) -> RuntimeNames {
         &[]

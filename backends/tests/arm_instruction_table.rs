@@ -143,6 +143,12 @@ mod operands {
         fn reg_late_use(&mut self, r: &mut Reg) {
             self.0.push(format!("late {r}"));
         }
+        fn any_late_use(&mut self, r: &mut Reg) {
+            self.0.push(format!("any late {r}"));
+        }
+        fn reg_entry_def(&mut self, r: &mut WritableReg, p: PReg) {
+            self.0.push(format!("entry {r:?}={p:?}"));
+        }
         fn reg_def(&mut self, r: &mut WritableReg) {
             self.0.push(format!("def {r:?}"));
         }

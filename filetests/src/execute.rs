@@ -59,6 +59,8 @@ impl From<interp::Outcome> for CallResult {
         match outcome {
             interp::Outcome::Return(values) => CallResult::Returned(values),
             interp::Outcome::Trap { code, .. } => CallResult::Trapped(code),
+            // As the run-time library has it.
+            interp::Outcome::Throw(_) => CallResult::Trapped(windlass::unwind::UNCAUGHT),
             other => CallResult::Other(other.to_string()),
         }
     }

@@ -317,9 +317,11 @@ impl Resolve {
             let first = Inst::from_u32(prep.first_inst[succ as usize]);
             // What the predecessor's terminator left in a register that the edge brings another value in is gone.
             let lost = |reg: PReg| {
-                input.f.inst_operands(first).iter().filter(|op| op.is_entry_def()).any(|op| match op.constraint {
-                    Constraint::Fixed(other) => input.regs.overlap(reg, other),
-                    _ => false,
+                input.f.inst_operands(first).iter().filter(|op| op.is_entry_def()).any(|op| {
+                    match op.constraint {
+                        Constraint::Fixed(other) => input.regs.overlap(reg, other),
+                        _ => false,
+                    }
                 })
             };
             if let Source::Place(Allocation::Reg(reg)) = from

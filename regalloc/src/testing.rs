@@ -274,7 +274,13 @@ impl Rng {
 /// Makes a random valid function for [`arm_like`]: any control flow, all constraints. Larger `size` gives longer blocks and
 /// more pressure.
 pub fn random_function(seed: u64, size: usize) -> TestFunction {
-    let mut g = Generator { r: Rng::new(seed), f: TestFunction::default(), available: Vec::new(), recent: 0, lands: Vec::new() };
+    let mut g = Generator {
+        r: Rng::new(seed),
+        f: TestFunction::default(),
+        available: Vec::new(),
+        recent: 0,
+        lands: Vec::new(),
+    };
     g.run(size);
     g.f.finish()
 }

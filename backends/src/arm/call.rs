@@ -9,13 +9,15 @@ use super::pseudo::{CallInfo, CallTarget, FrameArea, MInst};
 use super::regs;
 use super::target::ArmTarget;
 use crate::machinst::abi::{self, AbiMachine, Location, Piece, Place, SigAbi, sig_abi};
-use crate::machinst::{InstOutput, Machine, Reg, ValueRegs, WritableReg};
+use crate::machinst::trycall::{Continuations, TryCallInfo};
+use crate::machinst::{InstOutput, Label, Machine, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use smallvec::{SmallVec, smallvec};
 use windlass_ir::{
-    ArgumentExtension, CallConv, ExternalName, LibCall, SigRef, Signature, TrapCode, Type, Value, types,
+    ArgumentExtension, CallConv, ExceptionTable, ExternalName, LibCall, SigRef, Signature, TrapCode, Type,
+    Value, types,
 };
 use windlass_regalloc::{PReg, RegClass, UnitSet};
 
@@ -329,6 +331,41 @@ pub(super) fn kernel_call(cx: &mut Lower<'_>, helper: Helper) -> Option<Reg> {
     let result = (helper == Helper::ThreadPointer).then(|| cx.temp(regs::GPR));
     cx.emit(MInst::KernelCall { helper, result });
     result.map(WritableReg::to_reg)
+}
+
+/// A call with the values `args` that may throw: what its edges begin with was emitted before.
+pub(super) fn gen_try_call(
+    cx: &mut Lower<'_>,
+    kind: CallKind,
+    args: &[Value],
+    table: ExceptionTable,
+    labels: &[Label],
+) -> Option<()> {
+    let func = cx.func;
+    let abi = sig_abi(cx, &func.dfg.signatures[kind.sig])?;
+    let then = Continuations::new(cx, table, labels)?;
+    let uses = abi::call_uses(cx, &abi, args);
+    let defs = cx.take_try_results();
+    // Frames between the throw and the handler may have saved any register that callees save.
+    let all = cx.machine.regs().allocatable();
+    cx.frame.saves = all.intersection(regs::callee_saved());
+    let call = CallInfo {
+        target: kind.target,
+        callee: kind.callee,
+        uses,
+        defs,
+        clobbers: all.union(cx.machine.call_clobbers()),
+        popped_bytes: abi.popped_bytes,
+    };
+    cx.emit(MInst::TryCall(Box::new(TryCallInfo { call, then })));
+    Some(())
+}
+
+/// The start of a handler's edge: the payload is in `r0` and `r1`.
+pub(super) fn gen_landing(cx: &mut Lower<'_>) -> InstOutput {
+    let payload = [cx.temp(regs::GPR), cx.temp(regs::GPR)];
+    cx.emit(MInst::Landing { defs: Box::new([(payload[0], regs::r(0)), (payload[1], regs::r(1))]) });
+    payload.into_iter().map(|reg| ValueRegs::one(reg.to_reg())).collect()
 }
 
 /// Calls a routine of the run-time library with up to four words, which returns four in `r0`–`r3`.

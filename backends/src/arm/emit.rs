@@ -12,8 +12,10 @@ use super::pseudo::{CallInfo, CallTarget, FrameArea, MInst, TableInfo};
 use super::regs;
 use super::reloc;
 use super::target::ArmTarget;
+use crate::compiled::CatchItem;
 use crate::machinst::buffer::{FixupKind, IslandInfo, PoolEntry, VeneerKind};
 use crate::machinst::encode::OperandFault;
+use crate::machinst::trycall::TryCallInfo;
 use crate::machinst::{Buffer, EmitError, Label, Reg, Room, WritableReg};
 use crate::settings::OptLevel;
 use alloc::vec::Vec;
@@ -218,7 +220,10 @@ impl Emit<'_> {
             }
             MInst::Args { .. } => Ok(()),
             MInst::Return { .. } => self.epilogue(),
-            MInst::Call(info) => self.call(info),
+            MInst::Call(info) => self.call(info, Vec::new()),
+            MInst::TryCall(info) => self.try_call(info, next),
+            MInst::Landing { .. } => self.landing(),
+            MInst::LabelAddr { rd, label } => self.label_addr(*rd, *label),
             MInst::TailCall(info) => self.tail_call(info),
             MInst::KernelCall { helper, .. } => self.kernel_helper(*helper),
             MInst::Atomic(atomic) => self.atomic(atomic),
@@ -543,7 +548,7 @@ impl Emit<'_> {
     }
 
     /// `bl symbol` or `blx reg`, and where the callee took its arguments off `sub sp, sp, #popped`
-    fn call(&mut self, info: &CallInfo) -> Result {
+    fn call(&mut self, info: &CallInfo, items: Vec<CatchItem<Label>>) -> Result {
         match (&info.target, info.callee) {
             (CallTarget::Name { symbol, .. }, _) => {
                 let place = self.buf.offset();
@@ -552,7 +557,47 @@ impl Emit<'_> {
             }
             (CallTarget::Reg, callee) => self.real(&Inst::Blx { rm: callee.unwrap_or(Reg::NONE) })?,
         }
+        self.buf.call_returns_here(info.popped_bytes, items);
         self.lower_sp(info.popped_bytes)
+    }
+
+    /// The call, and `b normal` unless that comes next.
+    fn try_call(&mut self, info: &TryCallInfo, next: Option<Label>) -> Result {
+        let items = info.items(|slot| self.frame.spill(slot))?;
+        self.call(&info.call, items)?;
+        self.jump(info.then.normal, next)
+    }
+
+    /// The stack pointer is the frame's; the frame pointer, if there is one, is made anew:
+    /// `add fp, sp, #record`
+    fn landing(&mut self) -> Result {
+        if !self.target.settings.preserve_frame_pointers {
+            return Ok(());
+        }
+        let (record, _) = self.frame.area(FrameArea::Record);
+        self.add_offset(w(Reg::from_preg(regs::FP)), SP, record)
+    }
+
+    /// ```text
+    ///     ldr rd, [pc, #4]
+    ///     add rd, pc, rd
+    ///     b over
+    ///     .word label - . + 4       what `pc` reads as is two words ahead of the `add`
+    /// over:
+    /// ```
+    fn label_addr(&mut self, rd: WritableReg, label: Label) -> Result {
+        if let Some(off) = Offset12::new(4) {
+            self.real(&Inst::LdrLit { rt: rd, off })?;
+        }
+        let base = self.buf.offset() + PC_AHEAD;
+        self.real(&Inst::Add { rd, rn: PC, rm: rd.to_reg() })?;
+        let over = self.buf.new_label();
+        self.branch_to(over)?;
+        let place = self.buf.offset();
+        self.buf.put_data(&(place.wrapping_sub(base)).to_le_bytes());
+        self.buf.fixup(place, label, &DISTANCE);
+        self.buf.bind(over);
+        Ok(())
     }
 
     fn branch_to(&mut self, label: Label) -> Result {

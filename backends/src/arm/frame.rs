@@ -2,6 +2,7 @@
 
 use super::pseudo::FrameArea;
 use super::regs;
+use crate::compiled::FrameLayout;
 use crate::error::CompileError;
 use crate::machinst::FrameNeeds;
 use windlass_ir::entity::SecondaryMap;
@@ -51,7 +52,7 @@ impl Frame {
             popped_bytes: needs.popped_bytes,
             ..Frame::default()
         };
-        let used = allocation.used;
+        let used = allocation.used.union(needs.saves);
         for n in 4..12 {
             if used.contains(n) {
                 frame.pushed |= 1 << n;
@@ -100,6 +101,17 @@ impl Frame {
     /// Bytes of the whole frame.
     pub fn size_bytes(&self) -> u32 {
         self.local_bytes + self.pushed_bytes() + self.tail_bytes
+    }
+
+    /// What of the frame others can rely on.
+    pub fn layout(&self) -> FrameLayout {
+        let pushes_lr = self.pushed & 1 << regs::LR.index() != 0;
+        FrameLayout {
+            size_bytes: self.size_bytes(),
+            // `lr` is the topmost of what is pushed.
+            return_address_offset: pushes_lr.then(|| self.local_bytes + self.pushed_bytes() - 4),
+            popped_bytes: self.popped_bytes,
+        }
     }
 
     /// The offset of a spill slot.

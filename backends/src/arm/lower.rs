@@ -16,8 +16,8 @@ use alloc::boxed::Box;
 use alloc::format;
 use smallvec::smallvec;
 use windlass_ir::{
-    AtomicRmwOp, Endianness, FloatCC, FuncRef, GlobalValue, GlobalValueData, Inst, InstData, IntCC, MemFlags,
-    Offset32, Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
+    AtomicRmwOp, Block, Endianness, ExceptionTable, FloatCC, FuncRef, GlobalValue, GlobalValueData, Inst,
+    InstData, IntCC, MemFlags, Offset32, Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
 };
 
 /// Selection of a function for ARM.
@@ -731,6 +731,32 @@ impl generated::Context for Rules<'_, '_> {
         let (&callee, args) = args.split_first()?;
         let callee = self.reg(callee);
         call::gen_tail_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+    }
+    fn gen_try_call(&mut self, func: FuncRef, args: ValueList, table: ExceptionTable) -> Option<()> {
+        let data = &self.cx.func.dfg.ext_funcs[func];
+        let target = CallTarget::Name { symbol: data.name.clone(), colocated: data.colocated };
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        let kind = CallKind { target, callee: None, sig: data.signature };
+        call::gen_try_call(self.cx, kind, args, table, self.labels)
+    }
+    fn gen_try_call_indirect(&mut self, args: ValueList, table: ExceptionTable) -> Option<()> {
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        let (&callee, args) = args.split_first()?;
+        let callee = Some(self.reg(callee));
+        let sig = self.cx.func.dfg.exception_tables[table].sig;
+        let kind = CallKind { target: CallTarget::Reg, callee, sig };
+        call::gen_try_call(self.cx, kind, args, table, self.labels)
+    }
+    fn handler_address(&mut self, block: Block, index: u32) -> Reg {
+        match self.cx.handler_label(block, index) {
+            Some(label) => {
+                let rd = self.temp();
+                self.cx.emit(MInst::LabelAddr { rd, label });
+                rd.to_reg()
+            }
+            // Of a call that is never made: no exception comes there.
+            None => constant(self.cx, 0),
+        }
     }
     fn gen_return(&mut self, args: ValueList) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);

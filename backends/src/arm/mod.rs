@@ -32,5 +32,6 @@ pub mod reloc;
 mod runtime;
 pub mod startup;
 mod target;
+mod unwind;
 
 pub use target::{ARMV5, ARMV6, ARMV7, ARMV7HF, ArmTarget};

@@ -8,6 +8,7 @@ use super::kernel::Helper;
 use super::minst::Inst;
 use super::regs::{self, reg_name};
 pub use crate::machinst::pseudo::{CallInfo, CallTarget, FrameArea, TableInfo};
+use crate::machinst::trycall::TryCallInfo;
 use crate::machinst::{Label, MachInst, OperandVisitor, Reg, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -108,6 +109,20 @@ pub enum MInst {
         /// What it returns, if it does.
         result: Option<WritableReg>,
     },
+    /// A call that may throw.
+    TryCall(Box<TryCallInfo>),
+    /// What an exception that is caught brings, at the start of the handler's edge.
+    Landing {
+        /// Where each goes and where it is.
+        defs: Box<[(WritableReg, PReg)]>,
+    },
+    /// The address of a place in the code.
+    LabelAddr {
+        /// Written.
+        rd: WritableReg,
+        /// Which place.
+        label: Label,
+    },
     /// A call that takes this function's place.
     TailCall(Box<CallInfo>),
     /// A loop of exclusive accesses, or of calls to the kernel.
@@ -166,7 +181,11 @@ impl MInst {
             MInst::Real(inst) | MInst::Access { inst, .. } => {
                 inst.sets_flags().contains(super::minst::Flags::NZCV)
             }
-            MInst::Call(_) | MInst::KernelCall { .. } | MInst::Table { .. } | MInst::Atomic(_) => true,
+            MInst::Call(_)
+            | MInst::TryCall(_)
+            | MInst::KernelCall { .. }
+            | MInst::Table { .. }
+            | MInst::Atomic(_) => true,
             _ => false,
         }
     }
@@ -196,17 +215,14 @@ impl MachInst for MInst {
             | MInst::Float64 { rd, .. }
             | MInst::Symbol { rd, .. }
             | MInst::FrameAddr { rd, .. }
+            | MInst::LabelAddr { rd, .. }
             | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
             MInst::FrameStore { rt, .. } => v.reg_use(rt),
             MInst::Args { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg)),
             MInst::Return { uses } => uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg)),
-            MInst::Call(info) | MInst::TailCall(info) => {
-                if let Some(callee) = &mut info.callee {
-                    v.reg_use(callee);
-                }
-                info.uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg));
-                info.defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg));
-            }
+            MInst::Call(info) | MInst::TailCall(info) => info.visit_operands(v),
+            MInst::TryCall(info) => info.visit_operands(v),
+            MInst::Landing { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_entry_def(reg, *preg)),
             MInst::KernelCall { result, .. } => {
                 result.iter_mut().for_each(|rd| v.reg_fixed_def(rd, regs::r(0)))
             }
@@ -225,6 +241,7 @@ impl MachInst for MInst {
             MInst::Call(info) => info.clobbers,
             MInst::KernelCall { helper, .. } => helper.clobbers(),
             MInst::Atomic(atomic) => atomic.clobbers(),
+            MInst::TryCall(info) => info.call.clobbers,
             _ => UnitSet::EMPTY,
         }
     }
@@ -261,6 +278,8 @@ impl MachInst for MInst {
                 *then = map(*then);
                 *other = map(*other);
             }
+            MInst::TryCall(info) => info.map_labels(map),
+            MInst::LabelAddr { label, .. } => *label = map(*label),
             MInst::Table { info, .. } => {
                 info.default = map(info.default);
                 info.targets.iter_mut().for_each(|label| *label = map(*label));
@@ -304,25 +323,21 @@ impl MachInst for MInst {
                 write!(out, "return")?;
                 print_places(out, uses.iter().copied())
             }
-            MInst::Call(info) | MInst::TailCall(info) => {
-                if matches!(self, MInst::TailCall(_)) {
-                    write!(out, "tail ")?;
-                }
-                match (&info.target, info.callee) {
-                    (CallTarget::Name { symbol, .. }, _) => write!(out, "call {symbol}")?,
-                    (CallTarget::Reg, callee) => write!(out, "call {}", name(callee.unwrap_or(Reg::NONE)))?,
-                }
-                print_places(out, info.uses.iter().copied())?;
-                if !info.defs.is_empty() {
-                    write!(out, " ->")?;
-                    print_places(out, info.defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg)))?;
-                }
-                Ok(())
+            MInst::Call(info) => info.print(out, &name),
+            MInst::TailCall(info) => {
+                write!(out, "tail ")?;
+                info.print(out, &name)
             }
             MInst::KernelCall { helper, result } => {
                 write!(out, "call {}", helper.name())?;
                 result.iter().try_for_each(|rd| write!(out, " -> {}=r0", name(rd.to_reg())))
             }
+            MInst::TryCall(info) => info.print(out, &name),
+            MInst::Landing { defs } => {
+                write!(out, "landing")?;
+                print_places(out, defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg)))
+            }
+            MInst::LabelAddr { rd, label } => write!(out, "addr {}, {label}", name(rd.to_reg())),
             MInst::Atomic(atomic) => atomic.print(out, name),
             MInst::Barrier => write!(out, "barrier"),
             MInst::Jump { to } => write!(out, "b {to}"),

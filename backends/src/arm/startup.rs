@@ -52,7 +52,7 @@ const SYS_EXIT_GROUP: u32 = SIGNAL.sys_exit_group;
 /// The functions of [`Startup`]; `vfp` says whether there are floating-point registers to save.
 pub fn startup(vfp: bool) -> Startup {
     let functions = [
-        function("_start", &start(), Some(2)),
+        function("_start", &start(), Some((2, "__windlass_main"))),
         function("__windlass_syscall", &syscall(), None),
         function("__windlass_protect", &protect(vfp), None),
         function("__windlass_recover", &recover(vfp), None),
@@ -77,15 +77,15 @@ const fn bits(low: u16, high: u16) -> u16 {
 const LR_BIT: u16 = 1 << 14;
 const PC_BIT: u16 = 1 << 15;
 
-fn get(reg: PReg) -> Reg {
+pub(super) fn get(reg: PReg) -> Reg {
     Reg::from_preg(reg)
 }
 
-fn set(reg: PReg) -> WritableReg {
+pub(super) fn set(reg: PReg) -> WritableReg {
     Writable::from_reg(get(reg))
 }
 
-fn mov(rd: PReg, rm: PReg) -> Inst {
+pub(super) fn mov(rd: PReg, rm: PReg) -> Inst {
     Inst::Mov { rd: set(rd), rm: get(rm) }
 }
 
@@ -196,19 +196,21 @@ fn recover(vfp: bool) -> Vec<Inst> {
     code
 }
 
-/// Encodes a function; instruction number `main_call`, if there is one, calls `__windlass_main`.
-fn function(
+/// Encodes a function; instruction number `call.0`, if there is one, calls the function `call.1`.
+pub(super) fn function(
     name: &str,
     code: &[Inst],
-    main_call: Option<u32>,
+    call: Option<(u32, &str)>,
 ) -> Result<(String, CompiledCode), EncodeError> {
     let mut bytes = Vec::with_capacity(4 * code.len());
     for inst in code {
         bytes.extend_from_slice(&inst.encode()?.to_le_bytes());
     }
-    let symbol = ExternalName::symbol("__windlass_main");
     // BL reads the program counter as its own address + 8.
-    let relocs = main_call.map(|n| Reloc { offset: 4 * n, kind: CALL, symbol, addend: -8 });
+    let relocs = call.map(|(n, callee)| {
+        let symbol = ExternalName::symbol(callee);
+        Reloc { offset: 4 * n, kind: CALL, symbol, addend: -8 }
+    });
     let relocs = relocs.into_iter().collect();
     Ok((name.into(), CompiledCode { bytes, alignment: 4, relocs, ..CompiledCode::default() }))
 }

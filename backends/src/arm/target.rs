@@ -9,7 +9,7 @@ use super::pseudo::MInst;
 use super::regs::{self, RegOptions};
 use super::{lower, startup};
 use crate::builtins::RuntimeNames;
-use crate::compiled::CompiledCode;
+use crate::compiled::{CompiledCode, FrameLayout};
 use crate::context::Context;
 use crate::coverage::RuleSet;
 use crate::error::CompileError;
@@ -24,8 +24,9 @@ use crate::target::{ElfInfo, Emulator, Startup, Target, TargetBuilder, TargetEnt
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use target_lexicon::Triple;
-use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, TrapCode, Type, types};
+use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type, types};
 use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
 
 /// What distinguishes one ARM target from another before any setting.
@@ -315,6 +316,9 @@ impl Target for ArmTarget {
     fn startup(&self) -> Startup {
         startup::startup(!self.soft_float())
     }
+    fn machine_routines(&self) -> Vec<(String, CompiledCode)> {
+        super::unwind::routines()
+    }
     fn runtime_names(&self) -> RuntimeNames {
         super::runtime::NAMES
     }
@@ -380,6 +384,12 @@ impl Machine for ArmTarget {
     fn gen_entry(&self, cx: &mut Lower<'_, Self>) {
         super::call::gen_entry(cx);
     }
+    fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput> {
+        crate::machinst::abi::try_return(cx, inst, sig)
+    }
+    fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput> {
+        Some(super::call::gen_landing(cx))
+    }
     fn gen_jump(&self, label: Label) -> MInst {
         MInst::Jump { to: label }
     }
@@ -390,8 +400,8 @@ impl Machine for ArmTarget {
     fn frame(&self, func: &Function, needs: &FrameNeeds, allocation: &Output) -> Result<Frame, CompileError> {
         Frame::new(func, needs, allocation, self.settings.preserve_frame_pointers)
     }
-    fn frame_size(&self, frame: &Frame) -> u32 {
-        frame.size_bytes()
+    fn frame_layout(&self, frame: &Frame) -> FrameLayout {
+        frame.layout()
     }
     fn island_info(&self) -> &'static IslandInfo {
         &emit::ISLAND
@@ -458,7 +468,10 @@ fn check_flags(vcode: &VCode<MInst>) -> Result<(), CompileError> {
                 });
             }
             known |= inst.sets_flags();
-            if matches!(inst, MInst::Call(_) | MInst::KernelCall { .. } | MInst::Atomic(_)) {
+            if matches!(
+                inst,
+                MInst::Call(_) | MInst::TryCall(_) | MInst::KernelCall { .. } | MInst::Atomic(_)
+            ) {
                 known = false;
             }
         }

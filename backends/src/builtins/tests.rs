@@ -24,8 +24,8 @@ fn names(module: &Module) -> Vec<String> {
 #[test]
 fn every_text_has_the_functions_that_its_headers_name_and_they_verify() {
     for text in SOURCES {
-        for address in ["i32", "i64"] {
-            let functions = parse_functions(&text.replace("iaddr", address)).unwrap();
+        for address in [types::I32, types::I64] {
+            let functions = parse_functions(&with_addresses(text, address)).unwrap();
             let names: Vec<_> = functions.iter().map(|function| function.name.to_string()).collect();
             let listed: Vec<_> = function_names(text).map(|name| format!("%{name}")).collect();
             assert_eq!(names, listed);

@@ -26,8 +26,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 use windlass_ir::{
-    ArgumentExtension, ArgumentPurpose, Function, GlobalValue, GlobalValueData, MemFlags, Signature, Type,
-    Value,
+    ArgumentExtension, ArgumentPurpose, Function, GlobalValue, GlobalValueData, Inst, MemFlags, SigRef,
+    Signature, Type, Value,
 };
 use windlass_regalloc::{PReg, RegClass};
 
@@ -391,6 +391,16 @@ pub fn call_defs<'a, M: AbiMachine>(
         outputs.push(own);
     }
     Some((arrivals, outputs))
+}
+
+/// What the normal edge of `inst`, a call that may throw, begins with: the results are collected. What the call itself
+/// writes is kept for [`Lower::take_try_results`].
+pub fn try_return<M: AbiMachine>(cx: &mut Lower<'_, M>, inst: Inst, sig: SigRef) -> Option<InstOutput> {
+    let abi = sig_abi(cx, &cx.func.dfg.signatures[sig])?;
+    let (mut results, outputs) = call_defs(cx, &abi)?;
+    cx.set_try_results(inst, core::mem::take(&mut results.regs));
+    results.finish(cx, FrameArea::Outgoing);
+    Some(outputs)
 }
 
 // ----- Stack limits -----

@@ -14,7 +14,7 @@
 //! Cost: the list is swept once an island and once at the end; with the usual reaches (32 MiB for ARM branches,
 //! 4 KiB for its pool loads) that is linear in the size of the code.
 
-use crate::compiled::{InstRange, SourceRange, TrapSite};
+use crate::compiled::{CallSite, CatchItem, InstRange, SourceRange, TrapSite};
 use crate::reloc::{Reloc, RelocKind};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -154,6 +154,7 @@ pub struct Buffer {
     data_ranges: Vec<Range<u32>>,
     source_ranges: Vec<SourceRange>,
     inst_ranges: Vec<InstRange>,
+    call_sites: Vec<(u32, u32, Vec<CatchItem<Label>>)>,
     deferred_traps: Vec<(TrapCode, SourceLoc, Label)>,
     srcloc: (u32, SourceLoc),
     reach: u32,
@@ -200,6 +201,7 @@ impl Buffer {
             data_ranges: Vec::new(),
             source_ranges: Vec::new(),
             inst_ranges: Vec::new(),
+            call_sites: Vec::new(),
             deferred_traps: Vec::new(),
             srcloc: (0, SourceLoc::NONE),
             reach,
@@ -219,6 +221,7 @@ impl Buffer {
         buf.data_ranges.clear();
         buf.source_ranges.clear();
         buf.inst_ranges.clear();
+        buf.call_sites.clear();
         buf.deferred_traps.clear();
         Buffer {
             pool_bytes: 0,
@@ -473,6 +476,14 @@ impl Buffer {
         self.traps.push(TrapSite { offset: self.offset(), code });
     }
 
+    /// A call returns here, having taken `popped_bytes` off the stack; `items` is what happens if it throws. Calls about
+    /// which there is nothing to say are not kept.
+    pub fn call_returns_here(&mut self, popped_bytes: u32, items: Vec<CatchItem<Label>>) {
+        if popped_bytes != 0 || !items.is_empty() {
+            self.call_sites.push((self.offset(), popped_bytes, items));
+        }
+    }
+
     /// A label where, after the function's code, an instruction will trap with `code`. Traps of one code from one
     /// source location share it.
     pub fn deferred_trap(&mut self, code: TrapCode) -> Label {
@@ -542,6 +553,14 @@ impl Buffer {
             return Err("the code is larger than 4 GiB");
         }
         self.relocs.sort_by_key(|reloc| reloc.offset);
+        let mut call_sites = Vec::with_capacity(self.call_sites.len());
+        for (return_offset, popped_bytes, items) in core::mem::take(&mut self.call_sites) {
+            let mut placed = Vec::with_capacity(items.len());
+            for item in items {
+                placed.push(item.map(|label| self.label_offset(label)).ok_or("a handler is never bound")?);
+            }
+            call_sites.push(CallSite { return_offset, popped_bytes, items: placed });
+        }
         Ok(Finished {
             bytes: self.code.clone(),
             relocs: self.relocs.drain(..).collect(),
@@ -549,6 +568,7 @@ impl Buffer {
             data_ranges: self.data_ranges.clone(),
             source_ranges: self.source_ranges.clone(),
             inst_ranges: self.inst_ranges.clone(),
+            call_sites,
             pool_words: self.pool_words,
             veneers: self.veneers,
         })
@@ -574,6 +594,8 @@ pub struct Finished {
     pub source_ranges: Vec<SourceRange>,
     /// By offset.
     pub inst_ranges: Vec<InstRange>,
+    /// By offset.
+    pub call_sites: Vec<CallSite>,
     /// Words in pools.
     pub pool_words: u32,
     /// Veneers.

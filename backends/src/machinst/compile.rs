@@ -369,6 +369,7 @@ impl<M: Machine> Emitter<'_, M> {
 
     fn finish(&mut self) -> Result<CompiledCode, CompileError> {
         let done = self.buf.finish().map_err(bug)?;
+        let frame = self.machine.frame_layout(&self.frame);
         let allocation = &self.allocation.stats;
         let func = self.func;
         let ir_insts =
@@ -398,7 +399,9 @@ impl<M: Machine> Emitter<'_, M> {
             data_ranges: done.data_ranges,
             source_ranges: done.source_ranges,
             inst_ranges: done.inst_ranges,
-            frame_size_bytes: self.machine.frame_size(&self.frame),
+            frame_size_bytes: frame.size_bytes,
+            frame: Some(frame),
+            call_sites: done.call_sites,
             stats,
         })
     }

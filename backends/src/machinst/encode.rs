@@ -87,6 +87,8 @@ pub enum OperandFault {
     InList,
     /// The processor does not have the instruction.
     AboveLevel,
+    /// The value must be in the frame.
+    NotInFrame,
 }
 
 /// An instruction that cannot be encoded: always an error of what made it.
@@ -110,6 +112,7 @@ impl fmt::Display for EncodeError {
             OperandFault::NotPair => "does not begin an even pair of registers",
             OperandFault::Shared => "must not be the register of another operand",
             OperandFault::AboveLevel => "belong to an instruction that the processor does not have",
+            OperandFault::NotInFrame => "is not in the frame",
             OperandFault::InList => "must not be in the register list",
         };
         write!(f, "cannot encode {}: operand {} {why}", self.inst, self.operand)

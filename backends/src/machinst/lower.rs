@@ -18,6 +18,7 @@ use super::vcode::{BlockParts, Edge, VCode};
 use super::{Label, MachInst, Machine, Reg, WritableReg};
 use crate::coverage::{RuleObserver, RuleSet};
 use crate::error::CompileError;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -30,7 +31,7 @@ use windlass_ir::loops::LoopAnalysis;
 use windlass_ir::{
     Block, BlockArg, Function, Inst, InstData, Opcode, SourceLoc, StackSlot, Type, Value, ValueDef, types,
 };
-use windlass_regalloc::{RegClass, VReg};
+use windlass_regalloc::{PReg, RegClass, UnitSet, VReg};
 
 /// The registers of a value, least significant part first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,6 +157,8 @@ pub struct Lower<'f, M: Machine> {
     pub return_area: Option<WritableReg>,
     current: Option<Inst>,
     observer: Option<&'f mut RuleObserver>,
+    /// What the normal edges of calls that may throw find in registers, by call, until the call itself comes.
+    try_results: BTreeMap<Inst, Vec<(WritableReg, PReg)>>,
 }
 
 impl<'f, M: Machine> Lower<'f, M> {
@@ -215,6 +218,7 @@ impl<'f, M: Machine> Lower<'f, M> {
             return_area: None,
             current: None,
             observer,
+            try_results: BTreeMap::new(),
         }
     }
 
@@ -376,7 +380,7 @@ impl<'f, M: Machine> Lower<'f, M> {
         let mut labels: SmallVec<[Label; 4]> = SmallVec::new();
         for i in 0..n {
             let (to, call, own_block) = order.dest(block, i);
-            let args = if own_block { 0..0 } else { self.edge_args(inst, call)? };
+            let args = if own_block { 0..0 } else { self.edge_args(inst, call, &[])? };
             self.edges.push(Edge { to, args });
             labels.push(Label::new(to));
         }
@@ -404,15 +408,40 @@ impl<'f, M: Machine> Lower<'f, M> {
         let Some(to) = target else {
             return Err(CompileError::Internal { stage: "selection", what: format!("{inst} leads nowhere") });
         };
-        let args = self.edge_args(inst, call)?;
+        self.current = Some(inst);
+        let brought = self.try_call_edge(inst, call)?;
+        let args = self.edge_args(inst, call, &brought)?;
+        self.current = None;
         self.emit(self.machine.gen_jump(Label::new(to)));
         self.edges.push(Edge { to, args });
         self.flush(self.func.srclocs[inst], Some(inst))
     }
 
-    /// The registers that destination `call` of `inst` passes on. Constants among them are emitted where control
-    /// reaches the branch, that is after everything emitted from now on.
-    fn edge_args(&mut self, inst: Inst, call: usize) -> Result<Range<u32>, CompileError> {
+    /// Emits what the edge of a call that may throw begins with, and gives what the edge can pass on: the call's results,
+    /// or the exception's payload. Nothing for other branches.
+    fn try_call_edge(&mut self, inst: Inst, call: usize) -> Result<InstOutput, CompileError> {
+        let (InstData::TryCall { exception, .. } | InstData::TryCallIndirect { exception, .. }) =
+            self.func.dfg.insts[inst]
+        else {
+            return Ok(InstOutput::new());
+        };
+        let table = &self.func.dfg.exception_tables[exception];
+        let brought = if call + 1 == table.all().count() {
+            self.machine.gen_try_return(self, inst, table.sig)
+        } else {
+            self.machine.gen_landing(self)
+        };
+        brought.ok_or_else(|| self.no_rule(inst))
+    }
+
+    /// The registers that destination `call` of `inst` passes on; `brought` is what the edge itself brings. Constants
+    /// among them are emitted where control reaches the branch, that is after everything emitted from now on.
+    fn edge_args(
+        &mut self,
+        inst: Inst,
+        call: usize,
+        brought: &[ValueRegs],
+    ) -> Result<Range<u32>, CompileError> {
         let func = self.func;
         let start = self.regs.len() as u32;
         let Some(dest) = destination(func, inst, call) else { return Ok(0..0) };
@@ -423,15 +452,13 @@ impl<'f, M: Machine> Lower<'f, M> {
                     self.wanted[v] = true;
                     self.regs.extend_from_slice(self.value_regs[v].regs());
                 }
-                BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => {
-                    let opcode = func.dfg.opcode(inst);
-                    return Err(CompileError::unsupported_op(
-                        self.machine.name(),
-                        inst,
-                        opcode,
-                        Type::INVALID,
-                    ));
-                }
+                BlockArg::TryCallRet(n) | BlockArg::TryCallExn(n) => match brought.get(n as usize) {
+                    Some(value) => self.regs.extend_from_slice(value.regs()),
+                    None => {
+                        let what = format!("{inst} brings no {arg}");
+                        return Err(CompileError::Internal { stage: "selection", what });
+                    }
+                },
             }
         }
         Ok(start..self.regs.len() as u32)
@@ -556,6 +583,25 @@ impl<'f, M: Machine> Lower<'f, M> {
         self.value_regs[v]
     }
 
+    /// The block that a call which may throw ends is entered through `defs`: virtual registers to be defined by the call,
+    /// in these physical ones. To be noted by [`Machine::gen_try_return`].
+    pub fn set_try_results(&mut self, inst: Inst, defs: Vec<(WritableReg, PReg)>) {
+        self.try_results.insert(inst, defs);
+    }
+
+    /// What the call at work, which may throw, has to define: see [`set_try_results`](Self::set_try_results).
+    pub fn take_try_results(&mut self) -> Vec<(WritableReg, PReg)> {
+        self.current.and_then(|inst| self.try_results.remove(&inst)).unwrap_or_default()
+    }
+
+    /// Where handler `index` of the call that ends `block` begins. `None` if the block is never reached, or does not
+    /// end in such a call.
+    pub fn handler_label(&self, block: Block, index: u32) -> Option<Label> {
+        self.order.index_of(block)?;
+        let index = index as usize;
+        (index < self.order.num_dests(block)).then(|| Label::new(self.order.dest(block, index).0))
+    }
+
     /// The registers of an entry block's parameter, to be written.
     pub fn entry_param_regs(&self, index: usize) -> ValueRegs {
         let entry = self.func.layout.entry_block();
@@ -673,6 +719,9 @@ pub struct FrameNeeds {
     pub frame_record: bool,
     /// Does its code use the base of the table of contents, on machines that keep it in a register?
     pub uses_toc: bool,
+    /// Registers to be saved although the function does not write to them: when an exception is caught here, frames
+    /// that had saved them for this function's caller are gone.
+    pub saves: UnitSet,
 }
 
 /// Integer types of at most 32 bits.

@@ -16,6 +16,7 @@ pub mod operands;
 pub mod order;
 pub mod pseudo;
 pub mod reg;
+pub mod trycall;
 pub mod types;
 pub mod vcode;
 
@@ -24,11 +25,12 @@ pub use lower::{FrameNeeds, InstOutput, Lower, ValueRegs};
 pub use reg::{OperandVisitor, Reg, Writable, WritableReg};
 pub use vcode::VCode;
 
+use crate::compiled::FrameLayout;
 use crate::error::CompileError;
 use crate::legalize::{Native, Runtime};
 use crate::settings::Settings;
 use core::fmt;
-use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, TrapCode, Type};
+use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type};
 use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
 
 /// Why an instruction could not be emitted: always a bug of the target's.
@@ -99,6 +101,11 @@ pub trait Machine: Sized {
     fn gen_constant(&self, cx: &mut Lower<'_, Self>, ty: Type, bits: u64) -> Option<ValueRegs>;
     /// Emits what brings the function's arguments into the registers of the entry block's parameters.
     fn gen_entry(&self, cx: &mut Lower<'_, Self>);
+    /// Emits what the normal edge of `inst`, a call of a function of signature `sig` that may throw, begins with, and gives
+    /// the registers of the results. What the call itself defines is noted with [`Lower::set_try_results`].
+    fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput>;
+    /// Emits what a handler's edge begins with, and gives the registers of the exception's two payloads.
+    fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput>;
     /// A jump.
     fn gen_jump(&self, label: Label) -> Self::Inst;
     /// Checks what the framework does not know about selected code, such as flags. The error is a bug.
@@ -113,12 +120,12 @@ pub trait Machine: Sized {
         needs: &FrameNeeds,
         allocation: &Output,
     ) -> Result<Self::Frame, CompileError>;
-    /// Bytes of stack that the frame takes.
-    fn frame_size(&self, frame: &Self::Frame) -> u32;
     /// Bytes of the prologue that callers in the same module skip.
     fn local_entry(&self, _frame: &Self::Frame) -> u32 {
         0
     }
+    /// What of the frame others can rely on.
+    fn frame_layout(&self, frame: &Self::Frame) -> FrameLayout;
     /// How to jump over an island.
     fn island_info(&self) -> &'static buffer::IslandInfo;
     /// The most that [`emit`](Machine::emit) adds for `inst`.

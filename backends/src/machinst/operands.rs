@@ -52,6 +52,12 @@ impl OperandVisitor for OperandCollector<'_> {
     fn reg_fixed_def(&mut self, r: &mut WritableReg, p: PReg) {
         self.add(r.to_reg(), OperandKind::Def, OperandPos::Late, Constraint::Fixed(p));
     }
+    fn reg_entry_def(&mut self, r: &mut WritableReg, p: PReg) {
+        self.add(r.to_reg(), OperandKind::Def, OperandPos::Early, Constraint::Fixed(p));
+    }
+    fn any_late_use(&mut self, r: &mut Reg) {
+        self.add(*r, OperandKind::Use, OperandPos::Late, Constraint::Any);
+    }
     fn pair_use(&mut self, lo: &mut Reg, hi: &mut Reg) {
         self.add(*lo, OperandKind::Use, OperandPos::Early, Constraint::PairLo);
         self.add(*hi, OperandKind::Use, OperandPos::Early, Constraint::PairHi);
@@ -90,6 +96,12 @@ impl<T: EachReg> OperandVisitor for T {
     fn reg_fixed_def(&mut self, r: &mut WritableReg, _: PReg) {
         self.each(r.reg_mut());
     }
+    fn reg_entry_def(&mut self, r: &mut WritableReg, _: PReg) {
+        self.each(r.reg_mut());
+    }
+    fn any_late_use(&mut self, r: &mut Reg) {
+        self.each(r);
+    }
     fn pair_use(&mut self, lo: &mut Reg, hi: &mut Reg) {
         self.each(lo);
         self.each(hi);
@@ -100,8 +112,8 @@ impl<T: EachReg> OperandVisitor for T {
     }
 }
 
-/// Writes the allocator's answer for one instruction into it. Operands that have no register keep their virtual
-/// one; the emitter refuses them.
+/// Writes the allocator's answer for one instruction into it. Operands that have no place keep their virtual
+/// register; the emitter refuses them.
 pub struct AssignRegs<'a> {
     allocs: core::slice::Iter<'a, Allocation>,
 }
@@ -115,10 +127,12 @@ impl<'a> AssignRegs<'a> {
 
 impl EachReg for AssignRegs<'_> {
     fn each(&mut self, reg: &mut Reg) {
-        if reg.is_virtual()
-            && let Some(Allocation::Reg(preg)) = self.allocs.next()
-        {
-            *reg = Reg::from_preg(*preg);
+        if reg.is_virtual() {
+            match self.allocs.next() {
+                Some(Allocation::Reg(preg)) => *reg = Reg::from_preg(*preg),
+                Some(Allocation::Slot(slot)) => *reg = Reg::from_slot(*slot),
+                _ => {}
+            }
         }
     }
 }

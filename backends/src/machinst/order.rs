@@ -15,7 +15,7 @@ use windlass_ir::{Block, BlockCall, Function, Inst};
 pub enum LoweredBlock {
     /// A block of the function.
     Orig(Block),
-    /// A critical edge: what the block's branch with this index passes on.
+    /// A critical edge, or any edge of a call that may throw: what the block's branch with this index passes on.
     Edge {
         /// The branching block.
         from: Block,
@@ -32,6 +32,8 @@ struct Dest {
     to: Block,
     /// The edge's own block, if it has one, else the block `to`: an index into `blocks`.
     lowered: u32,
+    /// It is a handler of a call: seldom reached.
+    handler: bool,
 }
 
 /// The order of blocks, and where branches lead.
@@ -112,6 +114,8 @@ impl BlockOrder {
                 if is_table {
                     self.tables[block] = self.table_dests.len() as u32;
                 }
+                let is_try = func.dfg.opcode(inst).is_call();
+                let last = func.dfg.branch_destinations(inst).count().saturating_sub(1);
                 for (call, dest) in func.dfg.branch_destinations(inst).enumerate() {
                     let to = dest.block;
                     let stamp = inst.as_u32() + 1;
@@ -126,7 +130,12 @@ impl BlockOrder {
                             shared[to] = (stamp, index);
                         }
                     }
-                    self.dests.push(Dest { call: call as u32, to, lowered: 0 });
+                    self.dests.push(Dest {
+                        call: call as u32,
+                        to,
+                        lowered: 0,
+                        handler: is_try && call < last,
+                    });
                     in_edges[to] += 1;
                     if !seen[to] {
                         seen[to] = true;
@@ -143,9 +152,11 @@ impl BlockOrder {
             let is_table = func.layout.last_inst(block).is_some_and(|inst| {
                 matches!(func.dfg.insts[inst], windlass_ir::InstData::BranchTable { .. })
             });
-            if len > 1 || is_table {
+            // What a call that may throw leaves in registers is collected on the way.
+            let is_try = func.layout.last_inst(block).is_some_and(|inst| func.dfg.opcode(inst).is_call());
+            if len > 1 || is_table || is_try {
                 for dest in &mut self.dests[start as usize..(start + len) as usize] {
-                    dest.lowered = u32::from(in_edges[dest.to] > 1);
+                    dest.lowered = u32::from(is_try || in_edges[dest.to] > 1);
                 }
             }
         }
@@ -159,10 +170,13 @@ impl BlockOrder {
         let enter = |block: Block, order: &BlockOrder, sorted: &mut Vec<u32>| {
             let (start, len) = order.spans[block];
             let at = sorted.len();
-            // What is visited first comes last in the order: destinations in fewer loops, and of those in equally
-            // many the later ones.
+            // What is visited first comes last in the order: handlers, then destinations in fewer loops, and of those
+            // in equally many the later ones.
             sorted.extend((0..len).rev());
-            sorted[at..].sort_by_key(|&i| loops.loop_depth(order.dests[(start + i) as usize].to));
+            sorted[at..].sort_by_key(|&i| {
+                let dest = order.dests[(start + i) as usize];
+                (!dest.handler, loops.loop_depth(dest.to))
+            });
             (block, at, at)
         };
         seen[entry] = true;

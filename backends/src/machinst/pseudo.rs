@@ -1,7 +1,9 @@
 //! What pseudo-instructions of every machine have in common: calls, jump tables, parts of the frame.
 
-use super::{Label, Reg, WritableReg};
+use super::{Label, OperandVisitor, Reg, WritableReg};
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use windlass_ir::{ExternalName, StackSlot};
 use windlass_regalloc::{PReg, UnitSet};
 
@@ -34,6 +36,33 @@ pub struct CallInfo {
     pub clobbers: UnitSet,
     /// Bytes of stack arguments that the callee takes off the stack.
     pub popped_bytes: u32,
+}
+
+impl CallInfo {
+    /// Shows the callee, the arguments and the results.
+    pub fn visit_operands(&mut self, v: &mut impl OperandVisitor) {
+        if let Some(callee) = &mut self.callee {
+            v.reg_use(callee);
+        }
+        self.uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg));
+        self.defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg));
+    }
+
+    /// Prints `call %f %1=r0 -> %2=r0`; `name` is the printer's of registers.
+    pub fn print(&self, out: &mut impl fmt::Write, name: &dyn Fn(Reg) -> String) -> fmt::Result {
+        match (&self.target, self.callee) {
+            (CallTarget::Name { symbol, .. }, _) => write!(out, "call {symbol}")?,
+            (CallTarget::Reg, callee) => write!(out, "call {}", name(callee.unwrap_or(Reg::NONE)))?,
+        }
+        for (reg, preg) in &self.uses {
+            write!(out, " {}={}", name(*reg), name(Reg::from_preg(*preg)))?;
+        }
+        for (i, (reg, preg)) in self.defs.iter().enumerate() {
+            let arrow = if i == 0 { " ->" } else { "" };
+            write!(out, "{arrow} {}={}", name(reg.to_reg()), name(Reg::from_preg(*preg)))?;
+        }
+        Ok(())
+    }
 }
 
 /// A jump table.

@@ -7,12 +7,15 @@
 //! it was given to read.
 
 use core::fmt;
-use windlass_regalloc::{PReg, VReg};
+use windlass_regalloc::{PReg, SpillSlot, VReg};
 
 /// Numbers below this are physical registers.
 const FIRST_VIRTUAL: u32 = 256;
+/// Numbers from this on are spill slots, by offset in bytes.
+const FIRST_SLOT: u32 = 1 << 31;
 
-/// A register in a machine instruction: physical or virtual.
+/// A register in a machine instruction: physical or virtual. After allocation, an operand that takes any place may be a
+/// spill slot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reg(u32);
 
@@ -37,22 +40,37 @@ impl Reg {
 
     /// The virtual register, or `None` for a physical one.
     pub fn as_vreg(self) -> Option<VReg> {
-        self.0.checked_sub(FIRST_VIRTUAL).map(VReg::from_u32)
+        if self.is_virtual() { Some(VReg::from_u32(self.0 - FIRST_VIRTUAL)) } else { None }
     }
 
     /// Is this a virtual register?
     pub const fn is_virtual(self) -> bool {
-        self.0 >= FIRST_VIRTUAL
+        self.0 >= FIRST_VIRTUAL && self.0 < FIRST_SLOT
+    }
+
+    /// The spill slot, whose offset is below 2^31 - 1.
+    pub const fn from_slot(slot: SpillSlot) -> Reg {
+        Reg(FIRST_SLOT | slot.offset_bytes())
+    }
+
+    /// The spill slot, or `None` for a register.
+    pub const fn as_slot(self) -> Option<SpillSlot> {
+        if self.0 >= FIRST_SLOT && self.0 != Reg::NONE.0 {
+            Some(SpillSlot::new(self.0 - FIRST_SLOT))
+        } else {
+            None
+        }
     }
 }
 
-/// `%5` for a virtual register, `p3` for a physical one: the target's names
+/// `%5` for a virtual register, `p3` for a physical one, `[spill+8]` for a slot: the target's names
 /// are the printer's of its instructions.
 impl fmt::Display for Reg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.as_vreg() {
-            Some(v) => write!(f, "%{}", v.as_u32()),
-            None => write!(f, "p{}", self.0),
+        match (self.as_vreg(), self.as_slot()) {
+            (Some(v), _) => write!(f, "%{}", v.as_u32()),
+            (_, Some(slot)) => write!(f, "[spill+{}]", slot.offset_bytes()),
+            _ => write!(f, "p{}", self.0),
         }
     }
 }
@@ -113,6 +131,10 @@ pub trait OperandVisitor {
     fn reg_fixed_use(&mut self, r: &mut Reg, p: PReg);
     /// Written to `p`.
     fn reg_fixed_def(&mut self, r: &mut WritableReg, p: PReg);
+    /// In `p` when the block is entered; of a block's first instruction only.
+    fn reg_entry_def(&mut self, r: &mut WritableReg, p: PReg);
+    /// Read, after results may have been written, from a register or a spill slot.
+    fn any_late_use(&mut self, r: &mut Reg);
     /// Read from an even register and its successor.
     fn pair_use(&mut self, lo: &mut Reg, hi: &mut Reg);
     /// Written to an even register and its successor.
@@ -130,6 +152,9 @@ mod tests {
         let v = Reg::from_vreg(VReg::from_u32(0));
         assert_eq!((p.as_preg(), p.as_vreg()), (Some(PReg::new(255)), None));
         assert_eq!((v.as_preg(), v.as_vreg()), (None, Some(VReg::from_u32(0))));
-        assert_eq!(format!("{p} {v}"), "p255 %0");
+        let slot = Reg::from_slot(SpillSlot::new(8));
+        assert_eq!((slot.as_preg(), slot.as_vreg(), slot.as_slot()), (None, None, Some(SpillSlot::new(8))));
+        assert_eq!((Reg::NONE.as_preg(), Reg::NONE.as_vreg(), Reg::NONE.as_slot()), (None, None, None));
+        assert_eq!(format!("{p} {v} {slot}"), "p255 %0 [spill+8]");
     }
 }

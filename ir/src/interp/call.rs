@@ -23,6 +23,23 @@ pub(super) fn push_words(values: &[DataValue], out: &mut Vec<u64>) {
     }
 }
 
+/// The exception that a call of a throwing routine of the run-time library throws: `%__windlass_throw`, of a tag and two
+/// payloads, and `%__windlass_throw_in`, which a context follows.
+fn thrown(name: &ExternalName, args: &[DataValue]) -> Option<Exception> {
+    let ExternalName::Symbol(name) = name else { return None };
+    let has_context = match name.as_str() {
+        "__windlass_throw" => false,
+        "__windlass_throw_in" => true,
+        _ => return None,
+    };
+    let number = |i: usize| args.get(i)?.as_unsigned().map(|n| n as u64);
+    let context = if has_context { Some(number(3)?) } else { None };
+    if args.len() != 3 + usize::from(has_context) {
+        return None;
+    }
+    Some(Exception { tag: number(0)? as u32, payload: [number(1)?, number(2)?], context })
+}
+
 /// Takes values of `types` from slots. Types without values, which no operation computes, are left out.
 pub(super) fn values(words: &mut dyn Iterator<Item = u64>, types: &[Type]) -> Vec<DataValue> {
     let mut out = Vec::with_capacity(types.len());
@@ -145,7 +162,10 @@ impl Interpreter<'_> {
                 HostResult::Return(results) => results,
                 HostResult::Trap(code) => return Err(Stop::Trap(code)),
                 HostResult::Throw(exception) => return Err(Stop::Throw(exception)),
-                HostResult::Unknown => return Err(ErrorKind::UndefinedFunction(name.clone()).into()),
+                HostResult::Unknown => match thrown(name, &args) {
+                    Some(exception) => return Err(Stop::Throw(exception)),
+                    None => return Err(ErrorKind::UndefinedFunction(name.clone()).into()),
+                },
                 HostResult::Error(message) => return Err(ErrorKind::Host(message).into()),
             },
         };
