@@ -174,7 +174,7 @@ impl Registers {
     /// other in core registers, on the stack, or first in these and then on it if nothing is there yet (C.3 to C.8).
     fn structure(&mut self, layout: StructArg, stack: &mut u32) -> StructLocation {
         let StructArg { bytes, align, element } = layout;
-        let mut place = StructLocation { pieces: SmallVec::new(), home: 0, align };
+        let mut place = StructLocation { pieces: SmallVec::new(), home: 0, padding: 0, align };
         if bytes == 0 {
             return place;
         }

@@ -108,11 +108,11 @@ impl AbiMachine for ArmTarget {
         }
     }
 
-    fn gen_arg_store(&self, cx: &mut Lower<'_>, rt: Reg, area: FrameArea, offset: i32) {
+    fn gen_arg_store(&self, cx: &mut Lower<'_>, rt: Reg, _: u32, area: FrameArea, offset: i32) {
         cx.emit(MInst::FrameStore { rt, area, offset });
     }
 
-    fn gen_arg_load(&self, cx: &mut Lower<'_>, rd: WritableReg, area: FrameArea, offset: i32) {
+    fn gen_arg_load(&self, cx: &mut Lower<'_>, rd: WritableReg, _: u32, area: FrameArea, offset: i32) {
         cx.emit(MInst::FrameLoad { rd, area, offset });
     }
 
@@ -120,7 +120,7 @@ impl AbiMachine for ArmTarget {
         cx.emit(MInst::FrameAddr { rd, area, offset });
     }
 
-    fn gen_result_store(&self, cx: &mut Lower<'_>, rt: Reg, rn: Reg, at: u32) {
+    fn gen_result_store(&self, cx: &mut Lower<'_>, rt: Reg, _: u32, rn: Reg, at: u32) {
         let class = rt.as_vreg().map_or(regs::GPR, |vreg| cx.class_of(vreg));
         if class == regs::GPR {
             let inst = match Offset12::new(at as i32) {

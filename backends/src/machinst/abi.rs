@@ -69,6 +69,8 @@ pub struct StructLocation {
     pub pieces: SmallVec<[Piece; 4]>,
     /// Where the callee has all of it: an offset from the stack arguments, negative if there are registers to store.
     pub home: i32,
+    /// Bytes of padding at the start of that: structures that are smaller than a word may stand at its end.
+    pub padding: u32,
     /// The alignment of the memory that the caller copies from, in bytes; 1 if it is not known.
     pub align: u32,
 }
@@ -127,14 +129,21 @@ pub trait AbiMachine: Machine {
     );
     /// The class of a register that a convention names.
     fn class_of_reg(&self, preg: PReg) -> RegClass;
-    /// Stores a register to an argument area.
-    fn gen_arg_store(&self, cx: &mut Lower<'_, Self>, reg: Reg, area: FrameArea, offset: i32);
-    /// Loads a register from an argument area.
-    fn gen_arg_load(&self, cx: &mut Lower<'_, Self>, reg: WritableReg, area: FrameArea, offset: i32);
+    /// Stores a register to an argument area: a float of `bytes` bytes, or a word.
+    fn gen_arg_store(&self, cx: &mut Lower<'_, Self>, reg: Reg, bytes: u32, area: FrameArea, offset: i32);
+    /// Loads a register from an argument area: a float of `bytes` bytes, or a word.
+    fn gen_arg_load(
+        &self,
+        cx: &mut Lower<'_, Self>,
+        reg: WritableReg,
+        bytes: u32,
+        area: FrameArea,
+        offset: i32,
+    );
     /// The address of a place in an argument area.
     fn gen_arg_addr(&self, cx: &mut Lower<'_, Self>, reg: WritableReg, area: FrameArea, offset: i32);
-    /// Stores a register of a result to the return area at `base`.
-    fn gen_result_store(&self, cx: &mut Lower<'_, Self>, reg: Reg, base: Reg, offset: u32);
+    /// Stores a register of a result, a float of `bytes` bytes or a word, to the return area at `base`.
+    fn gen_result_store(&self, cx: &mut Lower<'_, Self>, reg: Reg, bytes: u32, base: Reg, offset: u32);
     /// Loads a piece of the structure at `base`, which has alignment `align`, into a register of the kind that its
     /// place wants: a register, or one whose store to memory writes the piece and at most padding behind it. At most a word.
     fn gen_piece(&self, cx: &mut Lower<'_, Self>, base: Reg, piece: Piece, align: u32) -> Reg;
@@ -142,6 +151,11 @@ pub trait AbiMachine: Machine {
     fn inline_copy_bytes(&self, align: u32) -> u32;
     /// Calls `memcpy` to copy `bytes` bytes, `offset` behind `base`, to `to` in the outgoing arguments.
     fn gen_memcpy(&self, cx: &mut Lower<'_, Self>, to: u32, base: Reg, offset: u32, bytes: u32);
+}
+
+/// Bytes of each part of a value: a float's, or a word's.
+fn part_bytes<M: AbiMachine>(machine: &M, ty: Type) -> u32 {
+    if ty.is_float() { ty.bytes() } else { machine.address_type().bytes() }
 }
 
 /// Lays out `sig`, or notes what is not supported.
@@ -181,7 +195,8 @@ pub fn return_area<M: AbiMachine>(cx: &mut Lower<'_, M>) -> WritableReg {
 pub struct Arrivals<'a> {
     /// What the instruction writes.
     pub regs: Vec<(WritableReg, PReg)>,
-    loads: Vec<(WritableReg, i32)>,
+    /// Register, bytes, offset.
+    loads: Vec<(WritableReg, u32, i32)>,
     values: Vec<(&'a Location, SmallVec<[WritableReg; 2]>, ValueRegs)>,
 }
 
@@ -199,7 +214,10 @@ impl<'a> Arrivals<'a> {
         for (&reg, &part) in received.iter().zip(&location.parts) {
             match part {
                 Place::Reg(preg) => self.regs.push((reg, preg)),
-                Place::Memory(at) => self.loads.push((reg, base + at as i32)),
+                Place::Memory(at) => {
+                    let bytes = part_bytes(cx.machine, location.ty);
+                    self.loads.push((reg, bytes, base + at as i32));
+                }
             }
         }
         self.values.push((location, received, own));
@@ -207,8 +225,8 @@ impl<'a> Arrivals<'a> {
 
     /// Emits the loads from `area`, and what makes values of what came.
     pub fn finish<M: AbiMachine>(self, cx: &mut Lower<'_, M>, area: FrameArea) {
-        for (reg, offset) in self.loads {
-            cx.machine.gen_arg_load(cx, reg, area, offset);
+        for (reg, bytes, offset) in self.loads {
+            cx.machine.gen_arg_load(cx, reg, bytes, area, offset);
         }
         for (location, received, own) in self.values {
             if !received.is_empty() {
@@ -231,7 +249,7 @@ pub fn entry<M: AbiMachine>(
         let area = return_area(cx);
         arrivals.regs.push((area, preg));
     }
-    let mut stores: Vec<(Reg, i32)> = Vec::new();
+    let mut stores: Vec<(Reg, u32, i32)> = Vec::new();
     let mut addresses = Vec::new();
     for (i, param) in abi.params.iter().enumerate() {
         let own = cx.entry_param_regs(i);
@@ -242,16 +260,18 @@ pub fn entry<M: AbiMachine>(
                     if let Place::Reg(preg) = piece.place {
                         let reg = cx.temp(cx.machine.class_of_reg(preg));
                         arrivals.regs.push((reg, preg));
-                        stores.push((reg.to_reg(), location.home + piece.offset as i32));
+                        let offset = location.home + piece.offset as i32;
+                        stores.push((reg.to_reg(), piece.bytes, offset));
                     }
                 }
-                addresses.extend(own.only_reg().map(|reg| (WritableReg::from_reg(reg), location.home)));
+                let start = location.home + location.padding as i32;
+                addresses.extend(own.only_reg().map(|reg| (WritableReg::from_reg(reg), start)));
             }
         }
     }
     cx.emit(args(core::mem::take(&mut arrivals.regs)));
-    for (reg, offset) in stores {
-        cx.machine.gen_arg_store(cx, reg, FrameArea::Incoming, offset);
+    for (reg, bytes, offset) in stores {
+        cx.machine.gen_arg_store(cx, reg, bytes, FrameArea::Incoming, offset);
     }
     arrivals.finish(cx, FrameArea::Incoming);
     for (reg, offset) in addresses {
@@ -272,7 +292,8 @@ pub fn return_uses<M: AbiMachine>(cx: &mut Lower<'_, M>, args: &[Value]) -> Opti
                 Place::Reg(preg) => uses.push((reg, preg)),
                 Place::Memory(at) => {
                     let base = return_area(cx).to_reg();
-                    cx.machine.gen_result_store(cx, reg, base, at);
+                    let bytes = part_bytes(cx.machine, location.ty);
+                    cx.machine.gen_result_store(cx, reg, bytes, base, at);
                 }
             }
         }
@@ -304,7 +325,10 @@ pub fn pass_args<M: AbiMachine>(
                 for (&reg, &part) in regs.iter().zip(&location.parts) {
                     match part {
                         Place::Reg(preg) => uses.push((reg, preg)),
-                        Place::Memory(at) => cx.machine.gen_arg_store(cx, reg, area, base + at as i32),
+                        Place::Memory(at) => {
+                            let bytes = part_bytes(cx.machine, location.ty);
+                            cx.machine.gen_arg_store(cx, reg, bytes, area, base + at as i32);
+                        }
                     }
                 }
             }
@@ -358,7 +382,7 @@ fn pass_struct<M: AbiMachine>(
                     let bytes = word.min(piece.bytes - done);
                     let part = Piece { offset: piece.offset + done, bytes, place };
                     let reg = cx.machine.gen_piece(cx, from, part, align);
-                    cx.machine.gen_arg_store(cx, reg, area, base + (at + done) as i32);
+                    cx.machine.gen_arg_store(cx, reg, bytes, area, base + (at + done) as i32);
                 }
             }
         }
