@@ -33,6 +33,7 @@ pub mod fuzz;
 pub mod golden;
 pub mod guest;
 pub mod listing;
+pub mod matrix;
 pub mod options;
 pub mod parser_test;
 pub mod reduce;

@@ -321,6 +321,23 @@ block0:
 "
     ));
     file.run(&format!("func_addr_{address}"), &[], Expect::Gives(&[(1, I8)]));
+    file.raw(&format!(
+        "
+function %symbol_value_{address}(i32, i64) -> i64, i32, i8 {{
+    gv0 = symbol colocated %swap
+    sig0 = (i32, i64) -> i64, i32
+    fn0 = %swap sig0
+block0(v0: i32, v1: i64):
+    v2 = symbol_value.{address} gv0
+    v3, v4 = call_indirect sig0, v2(v0, v1)
+    v5 = func_addr.{address} fn0
+    v6 = icmp eq v2, v5
+    return v3, v4, v6
+}}
+"
+    ));
+    let results = [args[1], args[0], (1, I8)];
+    file.run(&format!("symbol_value_{address}"), &args, Expect::Gives(&results));
 }
 
 fn tail_calls(file: &mut File, address: Type) {
@@ -485,9 +502,12 @@ pub fn files() -> Vec<File> {
         branches(f, &[I128]);
         returns(f, &[I128, F32, F64]);
     });
-    add("stops".into(), "Places for debuggers, which change nothing.", &[], &|f| {
+    add("tags".into(), "Places for debug tags, which do nothing.", ARM, &|f| {
         f.function("sequence_point", &[I32], &[I32], &["sequence_point", "return v0"]);
         f.run("sequence_point", &[(5, I32)], Expect::Gives(&[(5, I32)]));
+    });
+    // A machine without a debugger dies there.
+    add("stops".into(), "Places for debuggers, which the interpreter passes.", &[], &|f| {
         f.function("debugtrap", &[I32], &[I32], &["debugtrap", "return v0"]);
         f.run("debugtrap", &[(5, I32)], Expect::Gives(&[(5, I32)]));
     });

@@ -1,12 +1,20 @@
 //! `windlass targets`
 
-use crate::{Outcome, print};
+use crate::{Failure, Outcome, print};
 use std::fmt::Write;
 use windlass::target::TARGETS;
+use windlass_filetests::matrix::Matrix;
 
-/// List targets and settings
+/// List targets and settings, or what each target supports
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// List opcodes by type and target instead
+    #[arg(long)]
+    matrix: bool,
+    /// How the matrix is printed
+    #[arg(long, value_name = "FORMAT", value_parser = ["text", "markdown", "json"], default_value = "text", requires = "matrix")]
+    format: String,
+}
 
 /// Settings that every target has, with the values that they take and what they do.
 const SETTINGS: &[(&str, &str, &str)] = &[
@@ -25,7 +33,15 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("stress_check_alignment", "BOOL", "code checks the addresses that must be aligned (ARM)"),
 ];
 
-pub fn run(_: &Args) -> Outcome {
+pub fn run(args: &Args) -> Outcome {
+    if args.matrix {
+        let matrix = Matrix::of_all().map_err(|e| Failure::Input(e.to_string()))?;
+        return print(&match &*args.format {
+            "markdown" => matrix.markdown(),
+            "json" => matrix.json(),
+            _ => matrix.text(),
+        });
+    }
     let mut out = String::from("Targets:\n");
     for entry in TARGETS {
         let _ = writeln!(out, "  {:<10} {:<32} {}", entry.name, entry.triple, entry.doc);
