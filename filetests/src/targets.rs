@@ -73,7 +73,7 @@ impl AddressUse {
 
     /// Adds what `func` uses.
     pub fn add_function(&mut self, func: &windlass::ir::Function) {
-        use windlass::ir::{ArgumentPurpose, Ctrl, Ty, TypeSet};
+        use windlass::ir::{ArgumentPurpose, BlockArg, Ctrl, Ty, TypeSet};
         let signatures = func.dfg.signatures.values().chain(std::iter::once(&func.signature));
         for param in signatures.flat_map(|sig| sig.params.iter().chain(&sig.returns)) {
             if param.purpose != ArgumentPurpose::Normal {
@@ -85,6 +85,15 @@ impl AddressUse {
                 let opcode: Opcode = func.dfg.opcode(inst);
                 if matches!(opcode.ctrl(), Ctrl::Suffix(TypeSet::Addr) | Ctrl::Operand(_, TypeSet::Addr)) {
                     self.add(func.dfg.ctrl_type(inst));
+                }
+                // What an exception carries is as large as an address.
+                for call in func.dfg.branch_destinations(inst) {
+                    let params = func.dfg.block_params(call.block);
+                    for (arg, &param) in call.args(&func.dfg.block_args).zip(params) {
+                        if matches!(arg, BlockArg::TryCallExn(_)) {
+                            self.add(func.dfg.value_type(param));
+                        }
+                    }
                 }
                 for (ty, &arg) in opcode.def().args.iter().zip(func.dfg.inst_args(inst)) {
                     if *ty == Ty::Any(TypeSet::Addr) {
@@ -106,6 +115,34 @@ impl AddressUse {
                 Some(format!("the file's addresses have type i64, this machine's {ty}"))
             }
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_exceptions_carry_has_the_size_of_addresses() {
+        for ty in [types::I32, types::I64] {
+            let text = format!(
+                "function %f() -> {ty} tail {{
+                     sig0 = () tail
+                     fn0 = %g sig0
+                 block0:
+                     try_call fn0(), sig0, block1, [ default: block2(exn0) ]
+                 block1:
+                     v0 = iconst.{ty} 0
+                     return v0
+                 block2(v1: {ty}):
+                     return v1
+                 }}"
+            );
+            let func = windlass::ir::text::parse_function(&text).unwrap();
+            let mut uses = AddressUse::default();
+            uses.add_function(&func);
+            assert_eq!(uses, AddressUse { narrow: ty == types::I32, wide: ty == types::I64 });
         }
     }
 }

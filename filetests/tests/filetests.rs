@@ -64,11 +64,6 @@ fn run_aligned(target: &str) -> Result<(), Failed> {
     let roots = ["tests/run", "tests/matrix", "tests/regress", "tests/programs/p32", "../examples"];
     let mut files = find_files(&roots.map(|root| here.join(root))).map_err(|e| e.to_string())?;
     files.retain(|file| !file.to_string_lossy().contains("p64"));
-    if WITHOUT_ATOMICS.iter().any(|name| target.starts_with(name)) {
-        files.retain(|file| {
-            !file.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("atomics"))
-        });
-    }
     // Some files are about the embedder's register.
     let (pinned, others): (Vec<_>, Vec<_>) =
         files.into_iter().partition(|file| file.file_stem().is_some_and(|name| name == "registers-p32"));
