@@ -21,9 +21,6 @@ static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of_all().expect("the 
 /// Scalar cells that targets refuse, with the targets and the reason. A cell that is refused and not listed fails, and
 /// so does one that is listed and not refused.
 const REFUSED: &[(&str, &[&str], &str)] = &[
-    ("try_call", ARM, "no unwinding yet"),
-    ("try_call_indirect.i32", ARM, "no unwinding yet"),
-    ("get_exception_handler_address.i32", ARM, "no unwinding yet"),
     ("tls_value.i32", ARM, "no thread-local storage yet"),
     ("atomic_rmw.i128", ARM, "no 32-bit ARM accesses more than eight bytes at once"),
     ("atomic_cas.i128", ARM, "no 32-bit ARM accesses more than eight bytes at once"),

@@ -493,7 +493,7 @@ pub fn files() -> Vec<File> {
         add(format!("tail-calls-{bits}"), "Calls that leave no frame behind.", arm, &|f| {
             tail_calls(f, address)
         });
-        add(format!("try-calls-{bits}"), "Calls that would catch, of callees that return.", &[], &|f| {
+        add(format!("try-calls-{bits}"), "Calls that would catch, of callees that return.", arm, &|f| {
             try_calls(f, address);
         });
     }
