@@ -478,6 +478,50 @@ macro_rules! for_all_formats {
     };
 }
 
+/// The value operands of instruction `$data`: `$none` if its format has none, `$one` of a single one, `$list` of a
+/// list in a pool.
+macro_rules! value_operands {
+    ($data:expr, $none:expr, $one:path, |$args:ident| $list:expr) => {{
+        use InstData::*;
+        match $data {
+            Nullary { .. }
+            | UnaryImm { .. }
+            | UnaryIeee16 { .. }
+            | UnaryIeee32 { .. }
+            | UnaryIeee64 { .. }
+            | UnaryConst { .. }
+            | UnaryGlobalValue { .. }
+            | Jump { .. }
+            | FuncAddr { .. }
+            | StackAddr { .. }
+            | Trap { .. }
+            | ExceptionHandlerAddress { .. } => $none,
+            Unary { arg, .. }
+            | BinaryImm8 { arg, .. }
+            | Brif { arg, .. }
+            | BranchTable { arg, .. }
+            | Load { arg, .. }
+            | LoadNoOffset { arg, .. }
+            | CondTrap { arg, .. } => $one(arg),
+            Binary { args, .. }
+            | TernaryImm8 { args, .. }
+            | Shuffle { args, .. }
+            | IntCompare { args, .. }
+            | FloatCompare { args, .. }
+            | IntAddTrap { args, .. }
+            | Store { args, .. }
+            | StoreNoOffset { args, .. }
+            | AtomicRmw { args, .. } => args,
+            Ternary { args, .. } | AtomicCas { args, .. } => args,
+            MultiAry { args: $args, .. }
+            | Call { args: $args, .. }
+            | CallIndirect { args: $args, .. }
+            | TryCall { args: $args, .. }
+            | TryCallIndirect { args: $args, .. } => $list,
+        }
+    }};
+}
+
 impl InstData {
     fn head(&self) -> (Opcode, Format) {
         for_all_formats!(self,
@@ -499,84 +543,12 @@ impl InstData {
 
     /// The value operands, without those that are passed to blocks and exception contexts.
     pub fn args<'a>(&'a self, pool: &'a ValueListPool) -> &'a [Value] {
-        use InstData::*;
-        match self {
-            Nullary { .. }
-            | UnaryImm { .. }
-            | UnaryIeee16 { .. }
-            | UnaryIeee32 { .. }
-            | UnaryIeee64 { .. }
-            | UnaryConst { .. }
-            | UnaryGlobalValue { .. }
-            | Jump { .. }
-            | FuncAddr { .. }
-            | StackAddr { .. }
-            | Trap { .. }
-            | ExceptionHandlerAddress { .. } => &[],
-            Unary { arg, .. }
-            | BinaryImm8 { arg, .. }
-            | Brif { arg, .. }
-            | BranchTable { arg, .. }
-            | Load { arg, .. }
-            | LoadNoOffset { arg, .. }
-            | CondTrap { arg, .. } => core::slice::from_ref(arg),
-            Binary { args, .. }
-            | TernaryImm8 { args, .. }
-            | Shuffle { args, .. }
-            | IntCompare { args, .. }
-            | FloatCompare { args, .. }
-            | IntAddTrap { args, .. }
-            | Store { args, .. }
-            | StoreNoOffset { args, .. }
-            | AtomicRmw { args, .. } => args,
-            Ternary { args, .. } | AtomicCas { args, .. } => args,
-            MultiAry { args, .. }
-            | Call { args, .. }
-            | CallIndirect { args, .. }
-            | TryCall { args, .. }
-            | TryCallIndirect { args, .. } => args.as_slice(pool),
-        }
+        value_operands!(self, &[], core::slice::from_ref, |list| list.as_slice(pool))
     }
 
     /// The value operands, to be changed in place.
     pub fn args_mut<'a>(&'a mut self, pool: &'a mut ValueListPool) -> &'a mut [Value] {
-        use InstData::*;
-        match self {
-            Nullary { .. }
-            | UnaryImm { .. }
-            | UnaryIeee16 { .. }
-            | UnaryIeee32 { .. }
-            | UnaryIeee64 { .. }
-            | UnaryConst { .. }
-            | UnaryGlobalValue { .. }
-            | Jump { .. }
-            | FuncAddr { .. }
-            | StackAddr { .. }
-            | Trap { .. }
-            | ExceptionHandlerAddress { .. } => &mut [],
-            Unary { arg, .. }
-            | BinaryImm8 { arg, .. }
-            | Brif { arg, .. }
-            | BranchTable { arg, .. }
-            | Load { arg, .. }
-            | LoadNoOffset { arg, .. }
-            | CondTrap { arg, .. } => core::slice::from_mut(arg),
-            Binary { args, .. }
-            | TernaryImm8 { args, .. }
-            | Shuffle { args, .. }
-            | IntCompare { args, .. }
-            | FloatCompare { args, .. }
-            | IntAddTrap { args, .. }
-            | Store { args, .. }
-            | StoreNoOffset { args, .. }
-            | AtomicRmw { args, .. } => args,
-            Ternary { args, .. } | AtomicCas { args, .. } => args,
-            MultiAry { args, .. }
-            | Call { args, .. }
-            | CallIndirect { args, .. }
-            | TryCall { args, .. }
-            | TryCallIndirect { args, .. } => args.as_mut_slice(pool),
-        }
+        value_operands!(self, &mut [], core::slice::from_mut, |list| list.as_mut_slice(pool))
     }
 
     /// The memory flags, if the instruction has them.

@@ -23,6 +23,13 @@ const TAG_ABI_ENUM_SIZE: u8 = 26;
 const TAG_ABI_VFP_ARGS: u8 = 28;
 const TAG_CPU_UNALIGNED_ACCESS: u8 = 34;
 
+// Values of `TAG_CPU_ARCH` and `TAG_FP_ARCH`.
+const V5TE: u8 = 4;
+const V6: u8 = 6;
+const V7: u8 = 10;
+const VFPV2: u8 = 2;
+const VFPV3_D16: u8 = 4;
+
 /// The section around the attributes of the whole file: format version, vendor, lengths (each counts itself).
 const fn section<const ATTRIBUTES: usize, const TOTAL: usize>(attributes: [u8; ATTRIBUTES]) -> [u8; TOTAL] {
     // 'A', length, "aeabi\0", Tag_File, length, attributes.
@@ -46,70 +53,39 @@ const fn section<const ATTRIBUTES: usize, const TOTAL: usize>(attributes: [u8; A
     bytes
 }
 
-#[rustfmt::skip] // An attribute a line.
-static ARMV7_HARD_FLOAT: [u8; 47] = section([
-    TAG_CPU_NAME, b'7', b'-', b'A', 0,
-    TAG_CPU_ARCH, 10,             // v7
-    TAG_CPU_ARCH_PROFILE, b'A',
-    TAG_ARM_ISA_USE, 1,
-    TAG_FP_ARCH, 4,               // VFPv3-D16
-    TAG_ABI_PCS_WCHAR_T, 4,
-    TAG_ABI_FP_DENORMAL, 1,
-    TAG_ABI_FP_EXCEPTIONS, 1,
-    TAG_ABI_FP_NUMBER_MODEL, 3,   // IEEE 754
-    TAG_ABI_ALIGN_NEEDED, 1,
-    TAG_ABI_ALIGN_PRESERVED, 1,
-    TAG_ABI_ENUM_SIZE, 2,         // an int
-    TAG_ABI_VFP_ARGS, 1,          // in VFP registers
-    TAG_CPU_UNALIGNED_ACCESS, 1,
-]);
+/// A section with what a variant says of its processor, what all variants say, and what else it promises.
+macro_rules! attributes {
+    ([$($cpu:expr),*], [$($more:expr),*]) => {
+        section([
+            $($cpu,)*
+            TAG_ABI_PCS_WCHAR_T, 4,
+            TAG_ABI_FP_DENORMAL, 1,
+            TAG_ABI_FP_EXCEPTIONS, 1,
+            TAG_ABI_FP_NUMBER_MODEL, 3, // IEEE 754
+            TAG_ABI_ALIGN_NEEDED, 1,
+            TAG_ABI_ALIGN_PRESERVED, 1,
+            TAG_ABI_ENUM_SIZE, 2, // an int
+            $($more,)*
+        ])
+    };
+}
 
-#[rustfmt::skip] // An attribute a line.
-static ARMV7_SOFTFP: [u8; 45] = section([
-    TAG_CPU_NAME, b'7', b'-', b'A', 0,
-    TAG_CPU_ARCH, 10,             // v7
-    TAG_CPU_ARCH_PROFILE, b'A',
-    TAG_ARM_ISA_USE, 1,
-    TAG_FP_ARCH, 4,               // VFPv3-D16
-    TAG_ABI_PCS_WCHAR_T, 4,
-    TAG_ABI_FP_DENORMAL, 1,
-    TAG_ABI_FP_EXCEPTIONS, 1,
-    TAG_ABI_FP_NUMBER_MODEL, 3,   // IEEE 754
-    TAG_ABI_ALIGN_NEEDED, 1,
-    TAG_ABI_ALIGN_PRESERVED, 1,
-    TAG_ABI_ENUM_SIZE, 2,         // an int
-    TAG_CPU_UNALIGNED_ACCESS, 1,
-]);
-
-#[rustfmt::skip] // An attribute a line.
-static ARMV6_SOFTFP: [u8; 41] = section([
-    TAG_CPU_NAME, b'6', 0,
-    TAG_CPU_ARCH, 6,              // v6
-    TAG_ARM_ISA_USE, 1,
-    TAG_FP_ARCH, 2,               // VFPv2
-    TAG_ABI_PCS_WCHAR_T, 4,
-    TAG_ABI_FP_DENORMAL, 1,
-    TAG_ABI_FP_EXCEPTIONS, 1,
-    TAG_ABI_FP_NUMBER_MODEL, 3,   // IEEE 754
-    TAG_ABI_ALIGN_NEEDED, 1,
-    TAG_ABI_ALIGN_PRESERVED, 1,
-    TAG_ABI_ENUM_SIZE, 2,         // an int
-    TAG_CPU_UNALIGNED_ACCESS, 1,
-]);
-
-#[rustfmt::skip] // An attribute a line.
-static ARMV5_SOFT: [u8; 39] = section([
-    TAG_CPU_NAME, b'5', b'T', b'E', 0,
-    TAG_CPU_ARCH, 4,              // v5TE
-    TAG_ARM_ISA_USE, 1,
-    TAG_ABI_PCS_WCHAR_T, 4,
-    TAG_ABI_FP_DENORMAL, 1,
-    TAG_ABI_FP_EXCEPTIONS, 1,
-    TAG_ABI_FP_NUMBER_MODEL, 3,   // IEEE 754
-    TAG_ABI_ALIGN_NEEDED, 1,
-    TAG_ABI_ALIGN_PRESERVED, 1,
-    TAG_ABI_ENUM_SIZE, 2,         // an int
-]);
+static ARMV7_HARD_FLOAT: [u8; 47] = attributes! {
+    [TAG_CPU_NAME, b'7', b'-', b'A', 0, TAG_CPU_ARCH, V7, TAG_CPU_ARCH_PROFILE, b'A', TAG_ARM_ISA_USE, 1, TAG_FP_ARCH, VFPV3_D16],
+    [TAG_ABI_VFP_ARGS, 1, TAG_CPU_UNALIGNED_ACCESS, 1]
+};
+static ARMV7_SOFTFP: [u8; 45] = attributes! {
+    [TAG_CPU_NAME, b'7', b'-', b'A', 0, TAG_CPU_ARCH, V7, TAG_CPU_ARCH_PROFILE, b'A', TAG_ARM_ISA_USE, 1, TAG_FP_ARCH, VFPV3_D16],
+    [TAG_CPU_UNALIGNED_ACCESS, 1]
+};
+static ARMV6_SOFTFP: [u8; 41] = attributes! {
+    [TAG_CPU_NAME, b'6', 0, TAG_CPU_ARCH, V6, TAG_ARM_ISA_USE, 1, TAG_FP_ARCH, VFPV2],
+    [TAG_CPU_UNALIGNED_ACCESS, 1]
+};
+static ARMV5_SOFT: [u8; 39] = attributes! {
+    [TAG_CPU_NAME, b'5', b'T', b'E', 0, TAG_CPU_ARCH, V5TE, TAG_ARM_ISA_USE, 1],
+    []
+};
 
 /// ARMv5TE without floating point.
 pub const ARMV5_SOFT_ATTRIBUTES: ElfAttributes =
