@@ -117,6 +117,8 @@ pub struct ElfInfo {
     pub functions: FunctionSymbols,
     /// The relocation that puts a symbol's address into data, address-sized: tables of functions.
     pub address_reloc: RelocKind,
+    /// The same of a function's code, where that is not what its symbol stands for.
+    pub code_address_reloc: RelocKind,
     /// The mapping symbol where code starts, in ABIs that tell code from data in code by them: `$a`.
     pub code_mapping_symbol: Option<&'static str>,
     /// The mapping symbol where data starts in code: `$d`.

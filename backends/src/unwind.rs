@@ -67,8 +67,12 @@ impl Words {
     }
 
     fn address(&mut self, symbol: ExternalName, addend: u64) {
+        self.reloc(self.address, symbol, addend as i64);
+    }
+
+    fn reloc(&mut self, kind: RelocKind, symbol: ExternalName, addend: i64) {
         let offset = self.bytes.len() as u32;
-        self.relocs.push(Reloc { offset, kind: self.address, symbol, addend: addend as i64 });
+        self.relocs.push(Reloc { offset, kind, symbol, addend });
         self.number(0);
     }
 }
@@ -99,7 +103,7 @@ pub fn add_table(module: &mut Module, target: &dyn Target) {
     words.number(functions.len() as u32);
     for (function, frame, return_address) in &functions {
         let count = function.code.call_sites.len();
-        words.address(function.name.clone(), 0);
+        words.reloc(target.elf().code_address_reloc, function.name.clone(), 0);
         words.number(function.code.bytes.len() as u32);
         words.number(frame.size_bytes + frame.popped_bytes);
         words.number(*return_address);

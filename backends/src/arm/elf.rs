@@ -27,6 +27,7 @@ pub const HARD_FLOAT: ElfInfo = ElfInfo {
     endianness: Endianness::Little,
     functions: FunctionSymbols::Code,
     address_reloc: ABS32,
+    code_address_reloc: ABS32,
     code_mapping_symbol: Some("$a"),
     data_mapping_symbol: Some("$d"),
     attributes: Some(ARMV7_HARD_FLOAT_ATTRIBUTES),

@@ -1,6 +1,6 @@
 //! What ELF files of 64-bit POWER programs have in their headers.
 
-use super::reloc::{ADDR64, TOC_BASE};
+use super::reloc::{ADDR64, CODE_ADDR64, TOC_BASE, VENEER};
 use crate::target::{ElfInfo, FunctionSymbols};
 use windlass_ir::Endianness;
 
@@ -18,10 +18,11 @@ pub const V2_LITTLE: ElfInfo = ElfInfo {
     endianness: Endianness::Little,
     functions: FunctionSymbols::TwoEntries,
     address_reloc: ADDR64,
+    code_address_reloc: CODE_ADDR64,
     code_mapping_symbol: None,
     data_mapping_symbol: None,
     attributes: None,
-    veneer: None,
+    veneer: Some(VENEER),
 };
 
 /// The second ABI, big-endian.

@@ -4,6 +4,7 @@
 //! branches, and for the 16-bit immediates of D and DS forms the instruction's second half in the order of significance,
 //! which [`half_offset`] finds.
 
+use crate::link::veneers::{Veneer, VeneerDef};
 use crate::reloc::{RelocDef, RelocKind, RelocValues, SymbolAddress};
 use windlass_ir::Endianness;
 
@@ -139,6 +140,8 @@ macro_rules! code_relocations {
 }
 
 code_relocations! {
+    /// As [`ADDR64`], of code.
+    CODE_ADDR64 = CODE_ADDR64_DEF: ADDR64_DEF;
     /// As [`TOC16_HA`], of code.
     CODE_TOC16_HA = CODE_TOC16_HA_DEF: TOC16_HA_DEF;
     /// As [`TOC16_LO`], of code.
@@ -146,6 +149,34 @@ code_relocations! {
     /// As [`TOC16_LO_DS`], of code.
     CODE_TOC16_LO_DS = CODE_TOC16_LO_DS_DEF: TOC16_LO_DS_DEF;
 }
+
+/// ```text
+///     addis r12, r2, symbol@toc@ha
+///     addi r12, r12, symbol@toc@l
+///     mtctr r12
+///     bctr
+/// ```
+static VENEER_DEF: VeneerDef = VeneerDef {
+    size_bytes: 16,
+    data_bytes: 0,
+    alignment: 4,
+    reach_bytes: (1 << 25) - 4,
+    branch_addend: 0,
+    emit: |place, values| {
+        let (order, distance) = (values.endianness, values.from_toc());
+        let (high, low) = (distance.wrapping_add(0x8000) >> 16, distance);
+        let words =
+            [0x3d82_0000 | high as u32 & 0xffff, 0x398c_0000 | low as u32 & 0xffff, 0x7d89_03a6, 0x4e80_0420];
+        let fits = i16::try_from(high).is_ok();
+        fits && place
+            .chunks_exact_mut(4)
+            .zip(words)
+            .all(|(place, word)| patch(place, order, u64::MAX, word.into()))
+    },
+};
+
+/// A jump to anywhere in the image, between functions: for [`REL24`] that does not reach.
+pub const VENEER: Veneer = Veneer(&VENEER_DEF);
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,7 @@ pub fn startup(elf: &ElfInfo) -> Startup {
 }
 
 /// An instruction, and the symbol that it depends on.
-struct Line(Inst, Option<(RelocKind, &'static str, i64)>);
+pub(super) struct Line(pub(super) Inst, pub(super) Option<(RelocKind, &'static str, i64)>);
 
 impl From<Inst> for Line {
     fn from(inst: Inst) -> Line {
@@ -78,27 +78,27 @@ impl From<Inst> for Line {
     }
 }
 
-const fn get(reg: PReg) -> Reg {
+pub(super) const fn get(reg: PReg) -> Reg {
     Reg::from_preg(reg)
 }
 
-const fn set(reg: PReg) -> WritableReg {
+pub(super) const fn set(reg: PReg) -> WritableReg {
     Writable::from_reg(get(reg))
 }
 
-fn mr(to: PReg, from: PReg) -> Inst {
+pub(super) fn mr(to: PReg, from: PReg) -> Inst {
     Inst::Or { ra: set(to), rs: get(from), rb: get(from) }
 }
 
 /// A number that the table's type takes: those here are small multiples of 8.
-const fn ds(value: i64) -> DsOffset {
+pub(super) const fn ds(value: i64) -> DsOffset {
     match DsOffset::new(value) {
         Some(value) => value,
         None => panic!("not encodable"),
     }
 }
 
-const fn simm(value: i64) -> Simm16 {
+pub(super) const fn simm(value: i64) -> Simm16 {
     match Simm16::new(value) {
         Some(value) => value,
         None => panic!("not encodable"),
@@ -112,21 +112,35 @@ const fn uimm(value: u32) -> Uimm6 {
     }
 }
 
-fn li(rt: PReg, value: i64) -> Inst {
+pub(super) fn li(rt: PReg, value: i64) -> Inst {
     Inst::Li { rt: set(rt), si: simm(value) }
 }
 
-fn std(rs: PReg, d: i64, ra: PReg) -> Inst {
+pub(super) fn std(rs: PReg, d: i64, ra: PReg) -> Inst {
     Inst::Std { rs: get(rs), ra: get(ra), d: ds(d) }
 }
 
-fn ld(rt: PReg, d: i64, ra: PReg) -> Inst {
+pub(super) fn ld(rt: PReg, d: i64, ra: PReg) -> Inst {
     Inst::Ld { rt: set(rt), ra: get(ra), d: ds(d) }
 }
 
 /// Where callers keep their `r2`.
 fn toc_save(elf: &ElfInfo) -> i64 {
     if elf.functions.has_descriptors() { 40 } else { 24 }
+}
+
+/// The start of a function that finds its table of contents, where functions do that.
+pub(super) fn global_entry(elf: &ElfInfo) -> Vec<Line> {
+    let mut code = Vec::new();
+    if elf.functions == FunctionSymbols::TwoEntries {
+        let high = Inst::Addis { rt: set(TOC), ra: get(ENTRY), si: Simm16::ZERO };
+        let low = Inst::Addi { rt: set(TOC), ra: get(TOC), si: Simm16::ZERO };
+        let half = i64::from(half_offset(elf.endianness));
+        // The distance is that from the entry, wherever the half that has it.
+        code.push(Line(high, Some((REL16_HA, ".TOC.", half))));
+        code.push(Line(low, Some((REL16_LO, ".TOC.", half + 4))));
+    }
+    code
 }
 
 /// ```text
@@ -143,15 +157,7 @@ fn toc_save(elf: &ElfInfo) -> i64 {
 /// trap
 /// ```
 fn start(elf: &ElfInfo) -> Vec<Line> {
-    let mut code = Vec::new();
-    if elf.functions == FunctionSymbols::TwoEntries {
-        let high = Inst::Addis { rt: set(TOC), ra: get(ENTRY), si: Simm16::ZERO };
-        let low = Inst::Addi { rt: set(TOC), ra: get(TOC), si: Simm16::ZERO };
-        let half = i64::from(half_offset(elf.endianness));
-        // The distance is that from the entry, wherever the half that has it.
-        code.push(Line(high, Some((REL16_HA, ".TOC.", half))));
-        code.push(Line(low, Some((REL16_LO, ".TOC.", half + 4))));
-    }
+    let mut code = global_entry(elf);
     code.push(mr(r(3), SP).into());
     code.push(Inst::Rldicr { ra: set(SP), rs: get(SP), sh: uimm(0), me: uimm(59) }.into());
     code.push(li(ZERO, 0).into());
@@ -279,7 +285,11 @@ fn recover() -> Vec<Line> {
     code
 }
 
-fn function(name: &str, code: &[Line], elf: &ElfInfo) -> Result<(String, CompiledCode), EncodeError> {
+pub(super) fn function(
+    name: &str,
+    code: &[Line],
+    elf: &ElfInfo,
+) -> Result<(String, CompiledCode), EncodeError> {
     let mut bytes = Vec::with_capacity(4 * code.len());
     let mut relocs = Vec::new();
     for Line(inst, reloc) in code {
@@ -292,7 +302,9 @@ fn function(name: &str, code: &[Line], elf: &ElfInfo) -> Result<(String, Compile
             relocs.push(Reloc { offset: place + field, kind, symbol, addend });
         }
     }
-    Ok((name.into(), CompiledCode { bytes, alignment: 4, relocs, ..CompiledCode::default() }))
+    let finds_toc = relocs.first().is_some_and(|reloc| reloc.kind == REL16_HA);
+    let local_entry = if finds_toc { 8 } else { 0 };
+    Ok((name.into(), CompiledCode { bytes, alignment: 4, local_entry, relocs, ..CompiledCode::default() }))
 }
 
 #[cfg(all(test, feature = "object"))]
