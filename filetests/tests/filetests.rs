@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use windlass_filetests::report::Summary;
 use windlass_filetests::targets::Setting;
-use windlass_filetests::{Options, find_files, run_file, run_files};
+use windlass_filetests::{Coverage, Options, find_files, run_file, run_files};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -41,7 +41,27 @@ fn main() -> ExitCode {
         let setting = setting(stress);
         trials.push(Trial::test(format!("stress/{stress}"), move || run_stressed(setting)));
     }
+    trials.push(Trial::test("coverage", every_rule_fires));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Sets of rules of which every one is fired by some file here.
+const COVERED: &[&str] = &["arm", "legalize"];
+
+/// No rule is untested. What fires while functions are compiled says it: nothing is run.
+fn every_rule_fires() -> Result<(), Failed> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = find_files(&[here.join("tests")]).map_err(|e| e.to_string())?;
+    let options = Options {
+        compile_only: true,
+        coverage: Some(Coverage::new()),
+        jobs: Options::from_environment().jobs,
+        ..Options::default()
+    };
+    let mut report = run_files(&files, &options, &|_| {}).coverage.unwrap_or_default();
+    report.unfired.retain(|(_, set)| COVERED.contains(set));
+    let all_there = COVERED.iter().all(|name| report.sets.iter().any(|set| set.0 == *name));
+    if report.unfired.is_empty() && all_there { Ok(()) } else { Err(report.render().into()) }
 }
 
 /// Targets that the run tests do not name: all run tests hold on them too.

@@ -7,11 +7,13 @@ use super::call::{self, CallKind};
 use super::imm::*;
 use super::kernel::Helper;
 use super::minst::{Features, Inst as ArmInst};
+use super::patterns;
 use super::pseudo::{CallTarget, FrameArea, MInst, TableInfo};
 use super::regs;
 use super::target::ArmTarget;
 use crate::coverage::RuleSet;
 use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
+use crate::settings::OptLevel;
 use alloc::boxed::Box;
 use alloc::format;
 use smallvec::smallvec;
@@ -72,7 +74,7 @@ struct Rules<'a, 'f> {
     irrefutable_let_patterns,
     reason = "generated"
 )]
-mod generated {
+pub(super) mod generated {
     pub use super::super::imm::*;
     pub use super::super::minst::ArmInst;
     pub use crate::machinst::types::{Class16, Class32, TypeClass};
@@ -130,6 +132,29 @@ macro_rules! alu_rows {
                     ArmInst::$shift_reg { rd: $rd, rn: $rn, rm, shift: kind, rs }
                 }
             )*
+        }
+    };
+}
+
+/// The rows of a conditional operation, which leaves the first operand as it is if the condition does not hold.
+macro_rules! conditional_rows {
+    ($op:expr, $cond:expr, $rd:expr, $rn:expr, $y:expr; $($name:ident: $reg:ident $imm:ident $shift:ident $shift_reg:ident;)*) => {
+        match ($op, $y) {
+            $(
+                (&AluOp::$name, Op2::Reg { rm }) => {
+                    Some(ArmInst::$reg { cond: $cond, rd: $rd, rd_in: $rn, rn: $rn, rm })
+                }
+                (&AluOp::$name, Op2::Imm { imm }) => {
+                    Some(ArmInst::$imm { cond: $cond, rd: $rd, rd_in: $rn, rn: $rn, imm })
+                }
+                (&AluOp::$name, Op2::Shift { rm, shift }) => {
+                    Some(ArmInst::$shift { cond: $cond, rd: $rd, rd_in: $rn, rn: $rn, rm, shift })
+                }
+                (&AluOp::$name, Op2::ShiftReg { rm, kind, rs }) => {
+                    Some(ArmInst::$shift_reg { cond: $cond, rd: $rd, rd_in: $rn, rn: $rn, rm, shift: kind, rs })
+                }
+            )*
+            _ => None,
         }
     };
 }
@@ -354,6 +379,27 @@ impl generated::Context for Rules<'_, '_> {
         self.real(inst);
         rd.to_reg()
     }
+    #[rustfmt::skip] // One operation a row.
+    fn alu_if(&mut self, op: &AluOp, cond: Cond, rn: Reg, y: &Op2) -> Reg {
+        let rd = self.temp();
+        let inst = conditional_rows! { op, cond, rd, rn, y.clone();
+            Add: AddCc AddImmCc AddShiftCc AddShiftRegCc;
+            Sub: SubCc SubImmCc SubShiftCc SubShiftRegCc;
+            Rsb: RsbCc RsbImmCc RsbShiftCc RsbShiftRegCc;
+            And: AndCc AndImmCc AndShiftCc AndShiftRegCc;
+            Orr: OrrCc OrrImmCc OrrShiftCc OrrShiftRegCc;
+            Eor: EorCc EorImmCc EorShiftCc EorShiftRegCc;
+            Bic: BicCc BicImmCc BicShiftCc BicShiftRegCc;
+        };
+        match inst {
+            Some(inst) => self.real(inst),
+            None => self.cx.fail(crate::CompileError::Internal {
+                stage: "selection",
+                what: format!("a rule wants a conditional {op:?}"),
+            }),
+        }
+        rd.to_reg()
+    }
     fn mvn2(&mut self, y: &Op2) -> Reg {
         let rd = self.temp();
         self.real(match y.clone() {
@@ -416,11 +462,95 @@ impl generated::Context for Rules<'_, '_> {
     fn minus_mod_32(&mut self, n: u32) -> u32 {
         n.wrapping_neg() % 32
     }
-    fn amount_low(&mut self, k: u64) -> Option<u32> {
-        Some((k % 64) as u32).filter(|n| (1..32).contains(n))
+    fn amount_low(&mut self, n: u32) -> Option<u32> {
+        (1..32).contains(&n).then_some(n)
     }
-    fn amount_high(&mut self, k: u64) -> Option<u32> {
-        ((k % 64) as u32).checked_sub(32)
+    fn amount_high(&mut self, n: u32) -> Option<u32> {
+        n.checked_sub(32)
+    }
+    fn mod_64(&mut self, n: u64) -> u32 {
+        (n % 64) as u32
+    }
+    fn minus_mod_64(&mut self, n: u32) -> u32 {
+        n.wrapping_neg() % 64
+    }
+    fn left_by(&mut self, n: u32) -> Option<Amt1To31> {
+        Amt1To31::new(n)
+    }
+    fn low_ones(&mut self, n: u32) -> u32 {
+        !(u32::MAX << (n % 32))
+    }
+    fn ones_above(&mut self, n: u32) -> u32 {
+        u32::MAX << (n % 32)
+    }
+    fn low_field(&mut self, n: u32) -> Option<ExtractRange> {
+        ExtractRange::new(0, n)
+    }
+    fn field_at(&mut self, at: u64, width: u32) -> Option<ExtractRange> {
+        patterns::field_at(at, width)
+    }
+    fn field_of_shifts(&mut self, a: u64, b: u64) -> Option<ExtractRange> {
+        patterns::field_of_shifts(a, b)
+    }
+
+    // ----- Shapes of values -----
+
+    fn not_const(&mut self, v: Value) -> Option<()> {
+        self.cx.constant(v).is_none().then_some(())
+    }
+    fn shifted_value(&mut self, v: Value) -> Option<(Value, ShiftImm)> {
+        patterns::shifted_value(self.cx, v)
+    }
+    fn two_imms(&mut self, v: Value) -> Option<(ArmImm, ArmImm)> {
+        patterns::two_imms(self.cx, v)
+    }
+    fn neg_two_imms(&mut self, v: Value) -> Option<(ArmImm, ArmImm)> {
+        patterns::neg_two_imms(self.cx, v)
+    }
+    fn negative_const(&mut self, v: Value) -> Option<u64> {
+        let k = self.cx.signed_constant(v)?;
+        if self.cx.value_type(v) == types::I64 && k < 0 { k.checked_neg().map(|k| k as u64) } else { None }
+    }
+    fn high_zero(&mut self, v: Value) -> Option<Value> {
+        patterns::high_zero(self.cx, v).then_some(v)
+    }
+    fn high_ones(&mut self, v: Value) -> Option<u32> {
+        let k = self.cx.constant(v)?;
+        (k >> 32 == u64::from(u32::MAX)).then_some(k as u32)
+    }
+    fn twice(&mut self, v: Value) -> Option<u32> {
+        let k = self.cx.constant(v)?;
+        (k >> 32 == k & u64::from(u32::MAX)).then_some(k as u32)
+    }
+    fn ones_below(&mut self, v: Value) -> Option<u32> {
+        patterns::ones_below(self.cx, v)
+    }
+    fn run_of_zeros(&mut self, v: Value) -> Option<InsertRange> {
+        patterns::run_of_zeros(self.small_constant(v)?)
+    }
+    fn arithmetic(&mut self, v: Value) -> Option<(AluOp, Value, Value)> {
+        patterns::arithmetic(self.cx, v)
+    }
+    fn comparison(&mut self, v: Value) -> Option<Value> {
+        patterns::comparison(self.cx, v)
+    }
+    fn extended(&mut self, v: Value) -> Option<(generated::Extension, Value)> {
+        patterns::extended(self.cx, v)
+    }
+    fn half(&mut self, v: Value) -> Option<generated::Half> {
+        patterns::half(self.cx, v)
+    }
+    fn packing(&mut self, x: Value, y: Value) -> Option<generated::Packing> {
+        patterns::packing(self.cx, x, y)
+    }
+    fn insertion(&mut self, x: Value, y: Value) -> Option<generated::Insertion> {
+        patterns::insertion(self.cx, x, y)
+    }
+    fn signed_range(&mut self, low: i64, high: i64) -> Option<SignedSat> {
+        patterns::signed_range(low, high)
+    }
+    fn unsigned_range(&mut self, low: i64, high: i64) -> Option<UnsignedSat> {
+        patterns::unsigned_range(low, high)
     }
 
     // ----- Conditions -----
@@ -436,6 +566,9 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn signed_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
         cc.is_signed().then_some(*cc)
+    }
+    fn equality_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
+        matches!(cc, IntCC::Equal | IntCC::NotEqual).then_some(*cc)
     }
     fn unsigned_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
         (!cc.is_signed()).then_some(*cc)
@@ -510,6 +643,30 @@ impl generated::Context for Rules<'_, '_> {
 
     // ----- Division -----
 
+    fn udivisor(&mut self, v: Value) -> Option<generated::UDivisor> {
+        patterns::udivisor(self.cx, v)
+    }
+    fn sdivisor(&mut self, v: Value) -> Option<generated::SDivisor> {
+        patterns::sdivisor(self.cx, v)
+    }
+    fn udivisor64(&mut self, v: Value) -> Option<generated::UDivisor64> {
+        patterns::udivisor64(self.cx, v)
+    }
+    fn sdivisor64(&mut self, v: Value) -> Option<generated::SDivisor64> {
+        patterns::sdivisor64(self.cx, v)
+    }
+    fn power64(&mut self, v: Value) -> Option<u32> {
+        patterns::power64(self.cx.constant(v)?)
+    }
+    fn positive_power64(&mut self, v: Value) -> Option<u32> {
+        self.cx.signed_constant(v).filter(|&k| k > 0).and_then(|k| patterns::power64(k.unsigned_abs()))
+    }
+    fn negative_power64(&mut self, v: Value) -> Option<u32> {
+        self.cx.signed_constant(v).filter(|&k| k < 0).and_then(|k| patterns::power64(k.unsigned_abs()))
+    }
+    fn multiply_high(&mut self) -> Option<()> {
+        self.has_v6().filter(|()| self.cx.machine.settings.opt_level != OptLevel::Size)
+    }
     fn has_idiv(&mut self) -> Option<()> {
         self.cx.machine.features().contains(Features::IDIV).then_some(())
     }
@@ -792,6 +949,11 @@ pub(super) fn zero_extended(cx: &Lower<'_>, v: Value) -> bool {
         // Byte and halfword loads clear the rest; a swapped halfword has none of that.
         Opcode::Load => cx.value_type(v) == types::I8,
         Opcode::Uload8 => true,
+        // Two bytes, if the upper one is.
+        Opcode::Iconcat => match cx.func.dfg.inst_args(inst) {
+            &[_, high] => cx.value_type(v) == types::I16 && zero_extended(cx, high),
+            _ => false,
+        },
         Opcode::Umin | Opcode::Umax | Opcode::Popcnt | Opcode::Clz | Opcode::Ctz | Opcode::Ushr => true,
         _ => false,
     }

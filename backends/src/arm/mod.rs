@@ -26,6 +26,7 @@ pub mod insts;
 pub mod kernel;
 mod lower;
 pub mod minst;
+mod patterns;
 mod pseudo;
 pub mod regs;
 pub mod reloc;

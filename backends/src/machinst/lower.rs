@@ -468,7 +468,7 @@ impl<'f, M: Machine> Lower<'f, M> {
         let func = self.func;
         let results = func.dfg.inst_results(inst);
         let opcode = func.dfg.opcode(inst);
-        let stays = opcode.effects().must_stay() || opcode.can_load() && results.is_empty();
+        let stays = opcode.effects().must_stay() || results.is_empty();
         if !stays && !results.iter().any(|&v| self.wanted[v]) {
             return Ok(());
         }

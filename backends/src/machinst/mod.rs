@@ -12,6 +12,7 @@ pub mod buffer;
 pub mod compile;
 pub mod encode;
 pub mod lower;
+pub mod magic;
 pub mod operands;
 pub mod order;
 pub mod pseudo;
