@@ -257,7 +257,7 @@ impl ElfFile<'_> {
         w.reserve_file_header();
         let loaded = self.sections.iter().filter(|section| section.load.is_some()).count() as u32;
         if self.entry.is_some() {
-            w.reserve_program_headers(loaded + 1);
+            w.reserve_program_headers(loaded + 1 + u32::from(self.thread_sections().next().is_some()));
         }
         w.reserve_null_section_index();
         let mut indices: Vec<SectionIndex> = Vec::with_capacity(self.sections.len());
@@ -400,6 +400,11 @@ impl ElfFile<'_> {
         order
     }
 
+    /// The sections of thread-local data, in order.
+    fn thread_sections(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.sections.len()).filter(|&i| self.sections[i].flags & elf::SHF_TLS != 0)
+    }
+
     /// What is loaded is mapped: its offset in the file is congruent to its address, modulo the page size.
     fn file_alignment(&self, section: &ElfSection) -> usize {
         if section.load.is_some() { self.info.page_size as usize } else { section.alignment as usize }
@@ -418,6 +423,23 @@ impl ElfFile<'_> {
                 p_filesz: section.bytes.len() as u64,
                 p_memsz: section.size,
                 p_align: self.info.page_size,
+            });
+        }
+        // What a thread's data hold at first.
+        if let Some((first, &offset)) =
+            self.thread_sections().next().and_then(|i| self.sections.get(i).zip(offsets.get(i)))
+        {
+            let parts = || self.thread_sections().map(|i| &self.sections[i]);
+            let end = parts().map(|section| section.address + section.size).max().unwrap_or(first.address);
+            w.write_program_header(&ProgramHeader {
+                p_type: elf::PT_TLS,
+                p_flags: elf::PF_R,
+                p_offset: offset as u64,
+                p_vaddr: first.address,
+                p_paddr: first.address,
+                p_filesz: parts().map(|section| section.bytes.len() as u64).sum(),
+                p_memsz: end - first.address,
+                p_align: parts().map(|section| section.alignment).max().unwrap_or(1),
             });
         }
         // The stack is no place for code.

@@ -32,10 +32,13 @@ pub fn write_executable(image: &Image, info: &ElfInfo, entry: &ExternalName) -> 
         .ok_or_else(|| ElfError::NoEntry { symbol: entry.to_string() })?;
 
     let mut sections = Vec::new();
+    let thread = elf::SHF_WRITE | elf::SHF_TLS;
     for segment in image.segments() {
         let (name, kind, flags, load) = match segment.kind {
             SegmentKind::Code => (".text", elf::SHT_PROGBITS, elf::SHF_EXECINSTR, elf::PF_R | elf::PF_X),
             SegmentKind::ReadOnly => (".rodata", elf::SHT_PROGBITS, 0, elf::PF_R),
+            SegmentKind::ThreadData => (".tdata", elf::SHT_PROGBITS, thread, elf::PF_R),
+            SegmentKind::ThreadZeros => (".tbss", elf::SHT_NOBITS, thread, 0),
             SegmentKind::Writable => (".data", elf::SHT_PROGBITS, elf::SHF_WRITE, elf::PF_R | elf::PF_W),
             SegmentKind::Zeros => (".bss", elf::SHT_NOBITS, elf::SHF_WRITE, elf::PF_R | elf::PF_W),
         };
@@ -48,11 +51,13 @@ pub fn write_executable(image: &Image, info: &ElfInfo, entry: &ExternalName) -> 
             alignment: segment.alignment,
             bytes: segment.bytes.clone(),
             relocs: Vec::new(),
-            load: Some(load),
+            load: (segment.kind != SegmentKind::ThreadZeros).then_some(load),
         });
     }
     sections.extend(attributes_section(info));
 
+    let template = image.segments().iter().find(|segment| segment.kind.is_thread_local());
+    let template = template.map_or(0, |segment| segment.address);
     let section_of = |kind| image.segments().iter().position(|segment| segment.kind == kind);
     let mut symbols = Vec::new();
     let mut mapping = MappingSymbols::default();
@@ -61,6 +66,7 @@ pub fn write_executable(image: &Image, info: &ElfInfo, entry: &ExternalName) -> 
         let section = symbol.kind.and_then(section_of);
         let kind = match symbol.kind {
             Some(SegmentKind::Code) => elf::STT_FUNC,
+            Some(kind) if kind.is_thread_local() => elf::STT_TLS,
             Some(_) => elf::STT_OBJECT,
             None => elf::STT_NOTYPE,
         };
@@ -86,7 +92,11 @@ pub fn write_executable(image: &Image, info: &ElfInfo, entry: &ExternalName) -> 
         symbols.push(ElfSymbol {
             name,
             place: section.map_or(ElfPlace::Absolute, ElfPlace::Section),
-            value: symbol.address,
+            // Of thread-local data it is the offset in the template.
+            value: match symbol.kind {
+                Some(kind) if kind.is_thread_local() => symbol.address.wrapping_sub(template),
+                _ => symbol.address,
+            },
             size: symbol.size,
             kind,
             other: local_entry_bits(symbol.local_entry),

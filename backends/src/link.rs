@@ -5,7 +5,7 @@
 //! and the trap. What consumes an image (an executable, code in this process, a saved image) adds its
 //! container only; nothing here knows of a file format.
 //!
-//! Layout: code, read-only data, writable data, zeros, each a segment on pages of its own (never writable and
+//! Layout: code, read-only data, thread-local data, writable data, zeros, each a segment on pages of its own (never writable and
 //! executable at once), each object at the next multiple of its alignment in the order of addition. The same module
 //! gives the same bytes.
 //!
@@ -19,12 +19,14 @@
 //!
 //! Cost: linear in bytes and relocations, one hash look-up a relocation.
 
+mod threads;
 pub mod veneers;
 
+use self::threads::Threads;
 use self::veneers::{Islands, Known, Veneer};
 use crate::compiled::{CompiledCode, TrapSite};
 use crate::reloc::{Reloc, RelocValues, SymbolAddress};
-use crate::target::{ElfInfo, FunctionSymbols, Target};
+use crate::target::{ElfInfo, FunctionSymbols, Target, ThreadLayout};
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec;
@@ -90,6 +92,8 @@ pub struct DataDef {
     pub alignment: u32,
     /// The program may write to it.
     pub writable: bool,
+    /// Every thread has one of its own, which it may write to.
+    pub thread_local: bool,
     /// Places in it that depend on symbols; only in objects with [`DataContents::Bytes`].
     pub relocs: Vec<Reloc>,
     /// Who may refer to it.
@@ -100,18 +104,36 @@ impl DataDef {
     /// Read-only bytes without relocations, aligned to `alignment` bytes.
     pub fn read_only(name: ExternalName, bytes: Vec<u8>, alignment: u32) -> DataDef {
         let contents = DataContents::Bytes(bytes);
-        DataDef { name, contents, alignment, writable: false, relocs: Vec::new(), linkage: Linkage::Global }
+        DataDef {
+            name,
+            contents,
+            alignment,
+            writable: false,
+            thread_local: false,
+            relocs: Vec::new(),
+            linkage: Linkage::Global,
+        }
     }
 
     /// `size` zero bytes that the program may write to, aligned to `alignment` bytes.
     pub fn zeros(name: ExternalName, size: u64, alignment: u32) -> DataDef {
         let contents = DataContents::Zeros(size);
-        DataDef { name, contents, alignment, writable: true, relocs: Vec::new(), linkage: Linkage::Global }
+        DataDef {
+            name,
+            contents,
+            alignment,
+            writable: true,
+            thread_local: false,
+            relocs: Vec::new(),
+            linkage: Linkage::Global,
+        }
     }
 
     /// The kind of segment that it belongs to.
     pub fn kind(&self) -> SegmentKind {
         match (&self.contents, self.writable) {
+            (DataContents::Bytes(_), _) if self.thread_local => SegmentKind::ThreadData,
+            (DataContents::Zeros(_), _) if self.thread_local => SegmentKind::ThreadZeros,
             (_, false) => SegmentKind::ReadOnly,
             (DataContents::Bytes(_), true) => SegmentKind::Writable,
             (DataContents::Zeros(_), true) => SegmentKind::Zeros,
@@ -161,6 +183,11 @@ impl Module {
     /// The data objects, in the order of addition.
     pub fn data(&self) -> &[DataDef] {
         &self.data
+    }
+
+    /// Is any of its data thread-local?
+    pub fn has_thread_locals(&self) -> bool {
+        self.data.iter().any(|data| data.thread_local)
     }
 
     /// Things outside of the module whose address is known, in the order of addition.
@@ -238,6 +265,8 @@ pub struct LinkOptions {
     pub endianness: Endianness,
     /// What the symbols of functions stand for.
     pub functions: FunctionSymbols,
+    /// Where a thread's data are.
+    pub threads: ThreadLayout,
     /// What stands in for a symbol that a branch does not reach; without it that is an error.
     pub veneer: Option<Veneer>,
     /// Branches go no farther than so many bytes, but through veneers.
@@ -261,6 +290,7 @@ impl LinkOptions {
             end,
             endianness: elf.endianness,
             functions: elf.functions,
+            threads: elf.threads,
             veneer: elf.veneer,
             branch_range: None,
         }
@@ -274,6 +304,10 @@ pub enum SegmentKind {
     Code,
     /// Read.
     ReadOnly,
+    /// Read: what threads' own data hold at first.
+    ThreadData,
+    /// Threads' own data that are zeros at first, behind the others. It is nowhere in memory.
+    ThreadZeros,
     /// Read and written.
     Writable,
     /// Read and written, zeros at first; no bytes are kept.
@@ -281,8 +315,17 @@ pub enum SegmentKind {
 }
 
 impl SegmentKind {
-    const ALL: [SegmentKind; 4] =
-        [SegmentKind::Code, SegmentKind::ReadOnly, SegmentKind::Writable, SegmentKind::Zeros];
+    /// How many there are.
+    pub(crate) const COUNT: usize = 6;
+
+    const ALL: [SegmentKind; SegmentKind::COUNT] = [
+        SegmentKind::Code,
+        SegmentKind::ReadOnly,
+        SegmentKind::ThreadData,
+        SegmentKind::ThreadZeros,
+        SegmentKind::Writable,
+        SegmentKind::Zeros,
+    ];
 }
 
 /// A stretch of memory with one protection.
@@ -292,7 +335,7 @@ pub struct Segment {
     pub kind: SegmentKind,
     /// Where it starts, a multiple of the page size.
     pub address: u64,
-    /// What it holds at first; empty for [`SegmentKind::Zeros`].
+    /// What it holds at first; empty for [`SegmentKind::Zeros`] and [`SegmentKind::ThreadZeros`].
     pub bytes: Vec<u8>,
     /// Its size in memory, in bytes.
     pub size: u64,
@@ -410,6 +453,19 @@ pub enum LinkError {
         /// From the place to the symbol with its addend, in bytes.
         distance: i64,
     },
+    /// A relocation for thread-local data of a symbol that is none, or one for others of a symbol that is.
+    Storage {
+        /// The function or datum with the place.
+        user: ExternalName,
+        /// Where in it, in bytes.
+        offset: u32,
+        /// The relocation's name.
+        reloc: &'static str,
+        /// The symbol.
+        symbol: ExternalName,
+        /// Is the symbol thread-local?
+        thread_local: bool,
+    },
     /// A relocation whose place is not inside of its function or datum, or in a datum of zeros.
     BadPlace {
         /// The function or datum.
@@ -450,6 +506,13 @@ impl fmt::Display for LinkError {
                 f,
                 "{symbol} is out of range of {reloc} in {user} at offset {offset:#x}: {distance:+} bytes away"
             ),
+            LinkError::Storage { user, offset, reloc, symbol, thread_local } => {
+                let is = if *thread_local { "is" } else { "is not" };
+                write!(
+                    f,
+                    "{symbol} {is} thread-local, unlike what {reloc} in {user} at offset {offset:#x} wants"
+                )
+            }
             LinkError::BadPlace { user, offset, reloc } => {
                 write!(f, "{reloc} at offset {offset:#x} is outside of the bytes of {user}")
             }
@@ -525,7 +588,7 @@ struct Arrangement {
 /// Where everything goes, before any byte is written.
 struct Plan {
     /// In the order of [`SegmentKind::ALL`]: address, size, alignment.
-    segments: [(u64, u64, u64); 4],
+    segments: [(u64, u64, u64); SegmentKind::COUNT],
     /// In the order of [`Image::symbols`]; addresses are final.
     symbols: Vec<ImageSymbol>,
     /// The addresses of the islands of veneers.
@@ -540,6 +603,7 @@ struct Plan {
     got_start: u64,
     /// The base of the table of contents; 0 in ABIs without one.
     toc: u64,
+    threads: Threads,
 }
 
 /// The name of the base of the table of contents.
@@ -557,7 +621,7 @@ fn align_up(n: u64, alignment: u64) -> u64 {
 impl Plan {
     fn new(module: &Module, options: &LinkOptions, islands: &Islands, errors: &mut Vec<LinkError>) -> Plan {
         let mut plan = Plan {
-            segments: [(0, 0, 1); 4],
+            segments: [(0, 0, 1); SegmentKind::COUNT],
             symbols: Vec::with_capacity(module.functions.len() + module.data.len() + module.absolute.len()),
             islands: Vec::new(),
             end: 0,
@@ -565,16 +629,24 @@ impl Plan {
             got: HashMap::new(),
             got_start: 0,
             toc: 0,
+            threads: Threads::default(),
         };
         plan.place_code(module, options, islands, errors);
         plan.place_toc(module, options);
         for data in &module.data {
             plan.place(&data.name, data.kind(), data.contents.len(), data.alignment, data.linkage, errors);
         }
+        plan.place_threads(module, options);
         // Offsets in segments become addresses once the segments' sizes are known.
         let mut address = options.base_address;
-        for segment in &mut plan.segments {
+        let mut before = 0;
+        for (segment, kind) in plan.segments.iter_mut().zip(SegmentKind::ALL) {
+            if kind == SegmentKind::ThreadZeros {
+                segment.0 = align_up(before, segment.2);
+                continue;
+            }
             segment.0 = address;
+            before = address.saturating_add(segment.1);
             address = align_up(address.saturating_add(segment.1), options.page_size.max(1));
         }
         plan.end = address;
@@ -599,6 +671,7 @@ impl Plan {
             plan.toc = table.saturating_add(TOC_BIAS);
             plan.add_absolute(&ExternalName::symbol(TOC_SYMBOL), plan.toc);
         }
+        plan.settle_threads(module);
         for &(ref name, address) in &module.absolute {
             plan.add_absolute(name, address);
         }
@@ -645,6 +718,8 @@ impl Plan {
             SymbolAddress::Own => symbol.own_address,
             SymbolAddress::LocalEntry => symbol.address + u64::from(symbol.local_entry),
             SymbolAddress::Code => symbol.address,
+            SymbolAddress::ThreadOffset => self.thread_offset(symbol.address),
+            SymbolAddress::ThreadIndex => self.thread_index(name),
             SymbolAddress::GotSlot => {
                 let slot = self.got.get(name).copied().unwrap_or_default();
                 self.got_start + u64::from(slot) * GOT_ENTRY_BYTES
@@ -742,7 +817,10 @@ impl Linker<'_> {
             .iter()
             .zip(plan.segments)
             .map(|(&kind, (address, size, alignment))| {
-                let bytes = if kind == SegmentKind::Zeros { Vec::new() } else { vec![0; size as usize] };
+                let bytes = match kind {
+                    SegmentKind::Zeros | SegmentKind::ThreadZeros => Vec::new(),
+                    _ => vec![0; size as usize],
+                };
                 Segment { kind, address, bytes, size, alignment }
             })
             .collect();
@@ -769,6 +847,11 @@ impl Linker<'_> {
             return Err(LinkErrors(self.errors));
         }
         self.fill_toc(&mut segments[SegmentKind::ReadOnly as usize]);
+        plan.fill_indices(
+            &mut segments[SegmentKind::ReadOnly as usize],
+            self.known.names,
+            self.known.options,
+        );
         segments.retain(|segment| segment.size != 0);
         let symbols = plan.symbols.clone();
         let names = self.known.names.clone();
@@ -855,6 +938,17 @@ impl Linker<'_> {
             return;
         };
         let symbol = &plan.symbols[symbol as usize];
+        let thread_local = symbol.kind.is_some_and(SegmentKind::is_thread_local);
+        if thread_local != def.symbol.is_thread_local() {
+            self.errors.push(LinkError::Storage {
+                user: user.name.clone(),
+                offset: reloc.offset,
+                reloc: def.name,
+                symbol: reloc.symbol.clone(),
+                thread_local,
+            });
+            return;
+        }
         let address = plan.address(&reloc.symbol, symbol, def.symbol);
         let mut values = plan.values(options, address, reloc.addend, user.address + u64::from(reloc.offset));
         if n < module.functions.len()

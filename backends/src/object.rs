@@ -1,6 +1,6 @@
 //! Relocatable ELF objects, for linkers and C compilers of the target.
 //!
-//! In: a [`Module`]. Out: the object's bytes: `.text`, `.rodata`, `.data`, `.bss` (or a section for each function and
+//! In: a [`Module`]. Out: the object's bytes: `.text`, `.rodata`, `.data`, `.bss`, of thread-local data `.tdata` and `.tbss` (or a section for each function and
 //! datum, which linkers can drop when nothing refers to it), symbols for what the module defines and for what it
 //! needs, relocations in the form that the target's ABI has (REL: addends in the places, RELA: in the records),
 //! mapping symbols, attributes, and the note that the stack need not be executable. Where functions have descriptors,
@@ -42,7 +42,7 @@ pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) ->
         separate: options.separate_sections || is_large,
         sections: Vec::new(),
         mapping: Vec::new(),
-        common: [None; 4],
+        common: [None; SegmentKind::COUNT],
         descriptors: None,
         symbols: Vec::new(),
         names: HashMap::new(),
@@ -66,12 +66,13 @@ pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) ->
     for data in module.data() {
         let (kind, size) = (data.kind(), data.contents.len());
         let (section, start) = object.place(&data.name, kind, size, data.alignment)?;
+        let sym_type = if kind.is_thread_local() { elf::STT_TLS } else { elf::STT_OBJECT };
         object.define_symbol(
             &data.name,
             ElfPlace::Section(section),
             start,
             size,
-            (elf::STT_OBJECT, 0),
+            (sym_type, 0),
             data.linkage,
         )?;
         let stored = match &data.contents {
@@ -80,7 +81,7 @@ pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) ->
                 bytes.len()
             }
             DataContents::Zeros(size) => {
-                if kind != SegmentKind::Zeros {
+                if !matches!(kind, SegmentKind::Zeros | SegmentKind::ThreadZeros) {
                     let bytes = &mut object.sections[section].bytes;
                     bytes.resize(bytes.len() + *size as usize, 0);
                 }
@@ -121,7 +122,7 @@ struct Object<'a> {
     /// For each section.
     mapping: Vec<MappingSymbols>,
     /// The sections that everything shares, by [`SegmentKind`].
-    common: [Option<usize>; 4],
+    common: [Option<usize>; SegmentKind::COUNT],
     /// The section of the functions' descriptors.
     descriptors: Option<usize>,
     symbols: Vec<ElfSymbol>,
@@ -144,6 +145,8 @@ impl Object<'_> {
         let (prefix, sh_type, flags) = match kind {
             SegmentKind::Code => (".text", elf::SHT_PROGBITS, elf::SHF_EXECINSTR),
             SegmentKind::ReadOnly => (".rodata", elf::SHT_PROGBITS, 0),
+            SegmentKind::ThreadData => (".tdata", elf::SHT_PROGBITS, elf::SHF_WRITE | elf::SHF_TLS),
+            SegmentKind::ThreadZeros => (".tbss", elf::SHT_NOBITS, elf::SHF_WRITE | elf::SHF_TLS),
             SegmentKind::Writable => (".data", elf::SHT_PROGBITS, elf::SHF_WRITE),
             SegmentKind::Zeros => (".bss", elf::SHT_NOBITS, elf::SHF_WRITE),
         };
@@ -181,7 +184,7 @@ impl Object<'_> {
         let too_large = ElfError::TooLarge { what: "a section", value: u64::MAX, limit: i64::MAX as u64 };
         let start = section.size.checked_next_multiple_of(alignment.into()).ok_or(too_large.clone())?;
         section.size = start.checked_add(size).filter(|&end| end <= i64::MAX as u64).ok_or(too_large)?;
-        if kind != SegmentKind::Zeros {
+        if !matches!(kind, SegmentKind::Zeros | SegmentKind::ThreadZeros) {
             section.bytes.resize(start as usize, 0);
         }
         Ok((index, start))
@@ -283,7 +286,7 @@ impl Object<'_> {
     }
 
     /// The symbol with this name; one that nothing defines is left to the linker.
-    fn reference(&mut self, name: &ExternalName) -> Result<usize, ElfError> {
+    fn reference(&mut self, name: &ExternalName, thread_local: bool) -> Result<usize, ElfError> {
         let name = symbol_name(name)?;
         if let Some(&symbol) = self.names.get(&name) {
             return Ok(symbol);
@@ -295,7 +298,7 @@ impl Object<'_> {
             place: ElfPlace::Undefined,
             value: 0,
             size: 0,
-            kind: elf::STT_NOTYPE,
+            kind: if thread_local { elf::STT_TLS } else { elf::STT_NOTYPE },
             other: 0,
             global: true,
         });
@@ -318,7 +321,7 @@ impl Object<'_> {
             {
                 (self.section_symbol(section), reloc.addend.wrapping_add_unsigned(start))
             }
-            _ => (self.reference(&reloc.symbol)?, reloc.addend),
+            _ => (self.reference(&reloc.symbol, def.symbol.is_thread_local())?, reloc.addend),
         };
         let bad = || ElfError::BadReloc { user: user.to_string(), offset: reloc.offset, reloc: def.name };
         let width = usize::from(def.size_bytes);

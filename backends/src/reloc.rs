@@ -40,7 +40,7 @@ impl RelocValues {
 }
 
 /// Which address a relocation takes of its symbol. Where a symbol is nothing but an address, they are all that one, but
-/// for [`GotSlot`](SymbolAddress::GotSlot).
+/// for [`GotSlot`](SymbolAddress::GotSlot) and what is of thread-local data.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SymbolAddress {
     /// The one that programs see: a function's descriptor if there are descriptors, its entry if not.
@@ -51,6 +51,17 @@ pub enum SymbolAddress {
     Code,
     /// A word that holds the symbol's own address, which the linker makes.
     GotSlot,
+    /// None, but the distance of a thread-local datum from the thread pointer.
+    ThreadOffset,
+    /// The pair of words that tells `__tls_get_addr` which thread-local datum, and which the linker makes.
+    ThreadIndex,
+}
+
+impl SymbolAddress {
+    /// Is it of thread-local data?
+    pub const fn is_thread_local(self) -> bool {
+        matches!(self, SymbolAddress::ThreadOffset | SymbolAddress::ThreadIndex)
+    }
 }
 
 /// A relocation kind. Targets keep theirs in a table of statics.

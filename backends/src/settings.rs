@@ -15,6 +15,19 @@ pub enum OptLevel {
     Size,
 }
 
+/// How code finds thread-local data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TlsModel {
+    /// It does not: `tls_value` is refused.
+    #[default]
+    None,
+    /// ELF, general dynamic: a call of `__tls_get_addr`, whoever defines the datum.
+    ElfGd,
+    /// ELF, local exec: at a constant distance from the thread pointer. The datum is in the executable, and so is
+    /// the code.
+    ElfLe,
+}
+
 /// What every target understands.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
@@ -29,6 +42,8 @@ pub struct Settings {
     /// `enable_pinned_reg`: one register is the embedder's, outside of every convention: `get_pinned_reg` reads it,
     /// `set_pinned_reg` writes it, nothing else touches it and nobody restores it.
     pub enable_pinned_reg: bool,
+    /// `tls_model=none|elf_gd|elf_le`
+    pub tls_model: TlsModel,
     /// `preserve_frame_pointers`: every function keeps a frame pointer.
     pub preserve_frame_pointers: bool,
     /// Settings that make small programs reach rare paths. They change code, never its meaning.
@@ -83,7 +98,6 @@ pub const NEUTRAL: &[&str] = &[
     "regalloc_algorithm",
     "regalloc_verbose_logs",
     "stack_switch_model",
-    "tls_model",
     "unwind_info",
     "use_colocated_libcalls",
 ];
@@ -130,6 +144,19 @@ impl Settings {
                     other => {
                         let other = other.unwrap_or("");
                         return Err(SettingError(format!("opt_level is none, speed or size, not '{other}'")));
+                    }
+                }
+            }
+            "tls_model" => {
+                self.tls_model = match value {
+                    Some("none") => TlsModel::None,
+                    Some("elf_gd") => TlsModel::ElfGd,
+                    Some("elf_le") => TlsModel::ElfLe,
+                    other => {
+                        let other = other.unwrap_or("");
+                        return Err(SettingError(format!(
+                            "tls_model is none, elf_gd or elf_le, not '{other}'"
+                        )));
                     }
                 }
             }

@@ -5,6 +5,7 @@ use crate::compiled::CompiledCode;
 use crate::context::Context;
 use crate::coverage::RuleSet;
 use crate::error::CompileError;
+use crate::link::Module;
 use crate::link::veneers::Veneer;
 use crate::reloc::RelocKind;
 use crate::settings::{SettingError, Settings};
@@ -13,7 +14,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use target_lexicon::Triple;
-use windlass_ir::{Endianness, Function, Type};
+use windlass_ir::{Endianness, ExternalName, Function, Type};
 
 /// A machine to compile for, with its settings fixed.
 pub trait Target: Send + Sync {
@@ -115,6 +116,8 @@ pub struct ElfInfo {
     pub endianness: Endianness,
     /// What the symbols of functions stand for.
     pub functions: FunctionSymbols,
+    /// Where a thread's data are.
+    pub threads: ThreadLayout,
     /// The relocation that puts a symbol's address into data, address-sized: tables of functions.
     pub address_reloc: RelocKind,
     /// The same of a function's code, where that is not what its symbol stands for.
@@ -144,6 +147,17 @@ pub enum FunctionSymbols {
         /// The relocation that puts the base of the table of contents into a descriptor.
         toc_reloc: u32,
     },
+}
+
+/// Where the data of a thread are: behind a header, as far as their alignment says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadLayout {
+    /// Bytes of a word: an address.
+    pub word_bytes: u8,
+    /// Bytes of the header.
+    pub header_bytes: u8,
+    /// From the header to what the thread pointer points at, in bytes.
+    pub pointer_bias: u16,
 }
 
 impl FunctionSymbols {
@@ -196,10 +210,32 @@ pub struct Emulator {
 pub struct Startup {
     /// Name and code.
     pub functions: Vec<(String, CompiledCode)>,
+    /// What programs with thread-local data need besides. The first is where they start: it fills the data of the first
+    /// thread, sets the thread pointer, and goes on at `_start` with the stack as it found it. None if the target
+    /// has no thread-local data.
+    pub threads: Vec<(String, CompiledCode)>,
     /// Size of what `__windlass_protect` saves.
     pub record_bytes: u32,
     /// Signals: where the handler finds and changes the interrupted state.
     pub signal: SignalLayout,
+}
+
+impl Startup {
+    /// Adds the functions that a program with the data of `module` needs.
+    pub fn add_to(self, module: &mut Module) {
+        let threads = if module.has_thread_locals() { self.threads } else { Vec::new() };
+        for (name, code) in self.functions.into_iter().chain(threads) {
+            module.add_function(ExternalName::Symbol(name), code);
+        }
+    }
+
+    /// The function that a program with the data of `module` starts with.
+    pub fn entry(&self, module: &Module) -> ExternalName {
+        match self.threads.first() {
+            Some((name, _)) if module.has_thread_locals() => ExternalName::symbol(name),
+            _ => ExternalName::symbol("_start"),
+        }
+    }
 }
 
 /// Offsets in the kernel's structures, in bytes, and numbers of system calls.

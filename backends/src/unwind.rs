@@ -132,6 +132,7 @@ pub fn add_table(module: &mut Module, target: &dyn Target) {
         contents: DataContents::Bytes(words.bytes),
         alignment: size as u32,
         writable: false,
+        thread_local: false,
         relocs: words.relocs,
         linkage: Linkage::Local,
     });

@@ -66,3 +66,14 @@ fn atomics_of_i128() {
         }
     }
 }
+
+#[test]
+fn thread_local_data_without_a_model() {
+    let text = "function %f() -> i32 {\n    gv0 = symbol tls %x\nblock0:\n    v0 = tls_value.i32 gv0\n    return v0\n}\n";
+    for target in ["armv7hf", "armv7", "armv6", "armv5"] {
+        let expected = Some(format!("tls_value without the setting tls_model is not supported on {target}"));
+        assert_eq!(refusal(target, text), expected);
+        assert_eq!(refusal(&format!("{target} tls_model=elf_le"), text), None);
+        assert_eq!(refusal(&format!("{target} tls_model=elf_gd"), text), None);
+    }
+}

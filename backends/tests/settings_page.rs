@@ -24,7 +24,7 @@ fn every_setting_of_the_page_exists() {
     let page = page();
     for section in ["Of every target", "Stress"] {
         for name in names(&page, section) {
-            let value = if name == "opt_level" { "none" } else { "1" };
+            let value = if ["opt_level", "tls_model"].contains(&name) { "none" } else { "1" };
             assert_eq!(Settings::default().set(name, Some(value)), Ok(true), "{name}");
         }
     }

@@ -102,9 +102,10 @@ impl Matrix {
         for spec in specs {
             let target = crate::targets::build(spec, &[])?;
             targets.push(target.name());
-            // The embedder's register is there if a setting asks for it.
-            let pinned = crate::targets::build(spec, &[("enable_pinned_reg".into(), None)])?;
-            probes.push((Probe::new(target), Probe::new(pinned)));
+            // The embedder's register and thread-local data are there if settings ask for them.
+            let asked = [("enable_pinned_reg".into(), None), ("tls_model".into(), Some("elf_le".into()))];
+            let asked = crate::targets::build(spec, &asked)?;
+            probes.push((Probe::new(target), Probe::new(asked)));
         }
         let mut cells = Vec::new();
         for def in TABLE {
@@ -112,10 +113,11 @@ impl Matrix {
                 if !has_cell(def, ty) {
                     continue;
                 }
-                let pinned = matches!(def.opcode, Opcode::GetPinnedReg | Opcode::SetPinnedReg);
+                let by_setting =
+                    matches!(def.opcode, Opcode::GetPinnedReg | Opcode::SetPinnedReg | Opcode::TlsValue);
                 let support = probes
                     .iter_mut()
-                    .map(|(plain, with_pinned)| if pinned { with_pinned } else { plain }.cell(def, ty))
+                    .map(|(plain, asked)| if by_setting { asked } else { plain }.cell(def, ty))
                     .collect();
                 cells.push(Cell { opcode: def.opcode, ty, support });
             }

@@ -7,21 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use windlass::Context;
-use windlass::link::Module;
+use windlass::link::{DataDef, Module};
 use windlass::target::TARGETS;
 use windlass_filetests::find_files;
 use windlass_filetests::guest::{CallOutcome, GuestCall, GuestOptions, run_calls};
 use windlass_filetests::matrix::{Matrix, Support};
+use windlass_filetests::targets::build;
 use windlass_ir::opcode::TABLE;
 use windlass_ir::text::{ParseOptions, parse_test_file};
-use windlass_ir::{ExternalName, Opcode, Type};
+use windlass_ir::{DataValue, Endianness, ExternalName, Opcode, Type};
 
 static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of_all().expect("the targets are there"));
 
 /// Scalar cells that targets refuse, with the targets and the reason. A cell that is refused and not listed fails, and
 /// so does one that is listed and not refused.
 const REFUSED: &[(&str, &[&str], &str)] = &[
-    ("tls_value.i32", ARM, "no thread-local storage yet"),
     ("atomic_rmw.i128", ARM, "no 32-bit ARM accesses more than eight bytes at once"),
     ("atomic_cas.i128", ARM, "no 32-bit ARM accesses more than eight bytes at once"),
     ("atomic_load.i128", ARM, "no 32-bit ARM accesses more than eight bytes at once"),
@@ -31,7 +31,10 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
 const ARM: &[&str] = &["armv7hf", "armv7", "armv6", "armv5"];
 
 /// Cells that the files cannot run, and where they are run instead.
-const RUN_ELSEWHERE: &[(Opcode, &str)] = &[(Opcode::Debugtrap, "here: it stops with a signal")];
+const RUN_ELSEWHERE: &[(Opcode, &str)] = &[
+    (Opcode::Debugtrap, "here: it stops with a signal"),
+    (Opcode::TlsValue, "here: it needs data, which files do not define"),
+];
 
 fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -151,6 +154,55 @@ fn debugtrap_raises_the_signal_of_debuggers() {
             entry.name,
             outcomes[0]
         );
+    }
+}
+
+#[test]
+fn thread_local_data_are_found() {
+    let cell = MATRIX.cells.iter().find(|cell| cell.opcode == Opcode::TlsValue).expect("a cell");
+    for (name, support) in MATRIX.targets.iter().zip(&cell.support).filter(|(_, support)| support.is_there())
+    {
+        for model in ["elf_le", "elf_gd"] {
+            let target = build(&format!("{name} tls_model={model}"), &[]).expect("a target");
+            assert_eq!(*support, Support::Rule, "{name}");
+            let address = target.address_type();
+            let text = format!(
+                "function %next(i16) -> i16, i16 {{
+                     gv0 = symbol tls %counter+2
+                     gv1 = symbol tls %zero
+                 block0(v0: i16):
+                     v1 = tls_value.{address} gv0
+                     v2 = load.i16 v1
+                     v3 = iadd v2, v0
+                     store v3, v1
+                     v4 = tls_value.{address} gv1
+                     v5 = load.i16 v4
+                     return v3, v5
+                 }}"
+            );
+            let func = windlass_ir::text::parse_function(&text).expect("it parses");
+            let mut cx = Context::new();
+            let mut module = Module::new();
+            module.add_function(func.name.clone(), target.compile(&func, &mut cx).expect("it compiles"));
+            let number = |n: u16| match target.endianness() {
+                Endianness::Little => n.to_le_bytes(),
+                Endianness::Big => n.to_be_bytes(),
+            };
+            let counter = ExternalName::symbol("counter");
+            let bytes = [number(1), number(500)].concat();
+            module.add_data(DataDef { thread_local: true, ..DataDef::read_only(counter, bytes, 4) });
+            let zero = ExternalName::symbol("zero");
+            module.add_data(DataDef { thread_local: true, ..DataDef::zeros(zero, 2, 2) });
+            let call = |args| GuestCall { function: &func.name, signature: &func.signature, args };
+            let (seven, three) = ([DataValue::I16(7)], [DataValue::I16(3)]);
+            let calls = [call(&seven), call(&three)];
+            let outcomes =
+                run_calls(&*target, &module, &calls, &GuestOptions::default(), &mut cx).expect("it runs");
+            for (outcome, sum) in outcomes.iter().zip([507, 510]) {
+                let expected = CallOutcome::Returned(vec![DataValue::I16(sum), DataValue::I16(0)]);
+                assert_eq!(*outcome, expected, "{name} {model}");
+            }
+        }
     }
 }
 

@@ -374,6 +374,26 @@ pub(super) fn runtime_call(cx: &mut Lower<'_>, name: &str, args: &[Reg]) -> [Reg
     library_call(cx, ExternalName::Symbol(name.into()), args, returned)
 }
 
+/// The thread pointer, by the routine of the run-time ABI that destroys nothing else (IHI 0043, section 5.3.5).
+pub(super) fn read_thread_pointer(cx: &mut Lower<'_>) -> Reg {
+    cx.frame.makes_calls = true;
+    let result = cx.temp(regs::GPR);
+    cx.emit(MInst::Call(Box::new(CallInfo {
+        target: CallTarget::Name { symbol: ExternalName::symbol("__aeabi_read_tp"), colocated: false },
+        callee: None,
+        uses: Vec::new(),
+        defs: Vec::from([(result, regs::r(0))]),
+        clobbers: regs::gpr_units(0x5001),
+        popped_bytes: 0,
+    })));
+    result.to_reg()
+}
+
+/// The address of the thread-local datum that the pair of words at `index` tells.
+pub(super) fn tls_get_addr(cx: &mut Lower<'_>, index: Reg) -> Reg {
+    library_call(cx, ExternalName::LibCall(LibCall::ElfTlsGetAddr), &[index], 1)[0]
+}
+
 /// Calls a routine in the base standard with up to four words, which gives `returned` words.
 fn library_call(cx: &mut Lower<'_>, name: ExternalName, args: &[Reg], returned: usize) -> [Reg; 4] {
     cx.frame.makes_calls = true;

@@ -4,7 +4,7 @@ use super::attributes::{
     ARMV5_SOFT_ATTRIBUTES, ARMV6_SOFTFP_ATTRIBUTES, ARMV7_HARD_FLOAT_ATTRIBUTES, ARMV7_SOFTFP_ATTRIBUTES,
 };
 use super::reloc::{ABS32, VENEER};
-use crate::target::{ElfInfo, FunctionSymbols};
+use crate::target::{ElfInfo, FunctionSymbols, ThreadLayout};
 use windlass_ir::Endianness;
 
 /// `EM_ARM`.
@@ -26,6 +26,8 @@ pub const HARD_FLOAT: ElfInfo = ElfInfo {
     page_size: 0x1000,
     endianness: Endianness::Little,
     functions: FunctionSymbols::Code,
+    // "Addenda to the ABI", IHI 0045, section 3: two words that are the implementation's.
+    threads: ThreadLayout { word_bytes: 4, header_bytes: 8, pointer_bias: 0 },
     address_reloc: ABS32,
     code_address_reloc: ABS32,
     code_mapping_symbol: Some("$a"),

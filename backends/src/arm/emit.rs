@@ -207,6 +207,11 @@ impl Emit<'_> {
             MInst::Float32 { rd, bits } => self.float32(*rd, *bits),
             MInst::Float64 { rd, bits } => self.float64(*rd, *bits),
             MInst::Symbol { rd, symbol } => self.symbol(*rd, &symbol.0, symbol.1),
+            MInst::ThreadOffset { rd, symbol } => {
+                let (symbol, addend) = (symbol.0.clone(), symbol.1.into());
+                self.literal(*rd, PoolEntry::Reloc { kind: reloc::TLS_LE32, symbol, addend })
+            }
+            MInst::ThreadIndex { rd, symbol } => self.thread_index(*rd, symbol),
             MInst::FrameAddr { rd, area, offset } => self.frame_addr(*rd, *area, *offset),
             MInst::FrameLoad { rd, area, offset } => {
                 let offset = self.frame.area(*area).0.wrapping_add_signed(*offset);
@@ -345,6 +350,16 @@ impl Emit<'_> {
             self.real(&Inst::Add { rd, rn: rd.to_reg(), rm: IP })?;
         }
         Ok(())
+    }
+
+    /// ```text
+    ///     ldr rd, [pc, #pool]      index - (. + 4 + 8)
+    ///     add rd, pc, rd
+    /// ```
+    fn thread_index(&mut self, rd: WritableReg, symbol: &ExternalName) -> Result {
+        let from = self.buf.offset() + 4 + PC_AHEAD;
+        self.literal(rd, PoolEntry::Distance { kind: reloc::TLS_GD32, symbol: symbol.clone(), from })?;
+        self.real(&Inst::Add { rd, rn: PC, rm: rd.to_reg() })
     }
 
     /// `rd = sp + offset`

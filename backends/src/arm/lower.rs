@@ -13,13 +13,14 @@ use super::regs;
 use super::target::ArmTarget;
 use crate::coverage::RuleSet;
 use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
-use crate::settings::OptLevel;
+use crate::settings::{OptLevel, TlsModel};
 use alloc::boxed::Box;
 use alloc::format;
 use smallvec::smallvec;
 use windlass_ir::{
-    AtomicRmwOp, Block, Endianness, ExceptionTable, FloatCC, FuncRef, GlobalValue, GlobalValueData, Inst,
-    InstData, IntCC, MemFlags, Offset32, Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
+    AtomicRmwOp, Block, Endianness, ExceptionTable, ExternalName, FloatCC, FuncRef, GlobalValue,
+    GlobalValueData, Inst, InstData, IntCC, MemFlags, Offset32, Opcode, SigRef, StackSlot, TrapCode, Type,
+    Value, ValueList, types,
 };
 
 /// Selection of a function for ARM.
@@ -178,6 +179,16 @@ impl Rules<'_, '_> {
 
     fn temp(&mut self) -> WritableReg {
         self.cx.temp(regs::GPR)
+    }
+
+    /// The symbol of a thread-local global value, and an offset in bytes.
+    fn thread_local(&self, gv: GlobalValue) -> Option<(ExternalName, i32)> {
+        match &self.cx.func.global_values[gv] {
+            GlobalValueData::Symbol { name, offset, tls: true, .. } => {
+                Some((name.clone(), i32::try_from(*offset).ok()?))
+            }
+            _ => None,
+        }
     }
 
     /// The constant's bits, if its type has at most 32.
@@ -742,6 +753,50 @@ impl generated::Context for Rules<'_, '_> {
         let rd = self.temp();
         self.cx.emit(MInst::Symbol { rd, symbol });
         rd.to_reg()
+    }
+
+    // ----- Thread-local data -----
+
+    fn has_general_dynamic(&mut self) -> Option<()> {
+        (self.cx.machine.settings.tls_model == TlsModel::ElfGd).then_some(())
+    }
+    fn has_kernel_helpers(&mut self) -> Option<()> {
+        self.cx.machine.kernel_helpers().then_some(())
+    }
+    fn read_thread_pointer(&mut self) -> Reg {
+        call::read_thread_pointer(self.cx)
+    }
+    fn kernel_thread_pointer(&mut self) -> Reg {
+        call::kernel_call(self.cx, Helper::ThreadPointer).unwrap_or(Reg::NONE)
+    }
+    fn thread_offset(&mut self, gv: GlobalValue) -> Option<Reg> {
+        if self.cx.machine.settings.tls_model != TlsModel::ElfLe {
+            self.cx.unsupported("tls_value without the setting tls_model".into());
+            return None;
+        }
+        let (name, offset) = self.thread_local(gv)?;
+        let (rd, symbol) = (self.temp(), Box::new((name, offset)));
+        self.cx.emit(MInst::ThreadOffset { rd, symbol });
+        Some(rd.to_reg())
+    }
+    fn thread_index(&mut self, gv: GlobalValue) -> Option<Reg> {
+        let (name, _) = self.thread_local(gv)?;
+        let (rd, symbol) = (self.temp(), Box::new(name));
+        self.cx.emit(MInst::ThreadIndex { rd, symbol });
+        Some(rd.to_reg())
+    }
+    fn tls_get_addr(&mut self, index: Reg) -> Reg {
+        call::tls_get_addr(self.cx, index)
+    }
+    fn global_offset(&mut self, gv: GlobalValue) -> Option<Op2> {
+        let offset = self.thread_local(gv)?.1 as u32;
+        Some(match ArmImm::encode(offset) {
+            Some(imm) => Op2::Imm { imm },
+            None => Op2::Reg { rm: constant(self.cx, offset) },
+        })
+    }
+    fn global_at_start(&mut self, gv: GlobalValue) -> Option<()> {
+        (self.thread_local(gv)?.1 == 0).then_some(())
     }
 
     // ----- Atomic accesses -----

@@ -63,6 +63,20 @@ pub enum MInst {
         /// The symbol and an offset in bytes.
         symbol: Box<(ExternalName, i32)>,
     },
+    /// The distance of a thread-local datum from the thread pointer.
+    ThreadOffset {
+        /// Written.
+        rd: WritableReg,
+        /// The symbol and an offset in bytes.
+        symbol: Box<(ExternalName, i32)>,
+    },
+    /// The address of the pair of words that tells `__tls_get_addr` which thread-local datum.
+    ThreadIndex {
+        /// Written.
+        rd: WritableReg,
+        /// The symbol.
+        symbol: Box<ExternalName>,
+    },
     /// An address in the frame.
     FrameAddr {
         /// Written.
@@ -214,6 +228,8 @@ impl MachInst for MInst {
             | MInst::Float32 { rd, .. }
             | MInst::Float64 { rd, .. }
             | MInst::Symbol { rd, .. }
+            | MInst::ThreadOffset { rd, .. }
+            | MInst::ThreadIndex { rd, .. }
             | MInst::FrameAddr { rd, .. }
             | MInst::LabelAddr { rd, .. }
             | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
@@ -267,6 +283,8 @@ impl MachInst for MInst {
                 | MInst::Float32 { .. }
                 | MInst::Float64 { .. }
                 | MInst::Symbol { .. }
+                | MInst::ThreadOffset { .. }
+                | MInst::ThreadIndex { .. }
                 | MInst::FrameAddr { .. }
         )
     }
@@ -304,6 +322,12 @@ impl MachInst for MInst {
             MInst::Float64 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
             MInst::Symbol { rd, symbol } => {
                 write!(out, "symbol {}, {}{:+}", name(rd.to_reg()), symbol.0, symbol.1)
+            }
+            MInst::ThreadOffset { rd, symbol } => {
+                write!(out, "thread_offset {}, {}{:+}", name(rd.to_reg()), symbol.0, symbol.1)
+            }
+            MInst::ThreadIndex { rd, symbol } => {
+                write!(out, "thread_index {}, {symbol}", name(rd.to_reg()))
             }
             MInst::FrameAddr { rd, area: a, offset } => {
                 write!(out, "addr {}, {}", name(rd.to_reg()), area(*a, *offset))

@@ -120,6 +120,26 @@ static MOVT_PREL_DEF: RelocDef = RelocDef {
     apply_addend: half_addend,
 };
 
+static TLS_GD32_DEF: RelocDef = RelocDef {
+    name: "R_ARM_TLS_GD32",
+    elf_type: 104,
+    size_bytes: 4,
+    is_branch: false,
+    symbol: SymbolAddress::ThreadIndex,
+    apply: |place, values| word(place, values.relative()),
+    apply_addend: word,
+};
+
+static TLS_LE32_DEF: RelocDef = RelocDef {
+    name: "R_ARM_TLS_LE32",
+    elf_type: 108,
+    size_bytes: 4,
+    is_branch: false,
+    symbol: SymbolAddress::ThreadOffset,
+    apply: |place, values| word(place, values.absolute() as i64),
+    apply_addend: word,
+};
+
 /// BL, and BLX by immediate. The addend of a plain call is -8.
 pub const CALL: RelocKind = RelocKind(&CALL_DEF);
 /// B, and BL under a condition. The addend of a plain jump is -8.
@@ -128,6 +148,10 @@ pub const JUMP24: RelocKind = RelocKind(&JUMP24_DEF);
 pub const ABS32: RelocKind = RelocKind(&ABS32_DEF);
 /// A distance in a word of data.
 pub const REL32: RelocKind = RelocKind(&REL32_DEF);
+/// The distance, in a word of data, of the pair that `__tls_get_addr` takes.
+pub const TLS_GD32: RelocKind = RelocKind(&TLS_GD32_DEF);
+/// A thread-local datum's distance from the thread pointer, in a word of data.
+pub const TLS_LE32: RelocKind = RelocKind(&TLS_LE32_DEF);
 /// The low half of an address in MOVW.
 pub const MOVW_ABS_NC: RelocKind = RelocKind(&MOVW_ABS_NC_DEF);
 /// The high half of an address in MOVT.

@@ -49,8 +49,11 @@ pub const SIGNAL: SignalLayout = SignalLayout {
 
 const SYS_EXIT_GROUP: u32 = SIGNAL.sys_exit_group;
 
-/// The functions of [`Startup`]; `vfp` says whether there are floating-point registers to save.
-pub fn startup(vfp: bool) -> Startup {
+mod threads;
+
+/// The functions of [`Startup`]; `vfp` says whether there are floating-point registers to save, `thread_register` whether
+/// there is a register for the thread pointer.
+pub fn startup(vfp: bool, thread_register: bool) -> Startup {
     let functions = [
         function("_start", &start(), Some((2, "__windlass_main"))),
         function("__windlass_syscall", &syscall(), None),
@@ -60,7 +63,8 @@ pub fn startup(vfp: bool) -> Startup {
     // All of them encode, as the tests show; one that did not would be an undefined symbol to the linker.
     let functions = functions.into_iter().flatten().collect();
     let record_bytes = CORE_BYTES + if vfp { FLOAT_BYTES } else { 0 };
-    Startup { functions, record_bytes, signal: SIGNAL }
+    let threads = threads::functions(thread_register).into_iter().flatten().collect();
+    Startup { functions, threads, record_bytes, signal: SIGNAL }
 }
 
 /// Core registers by number, as [`RegList`] wants them.

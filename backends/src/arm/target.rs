@@ -254,6 +254,11 @@ impl ArmTarget {
         self.strict_alignment
     }
 
+    /// May the kernel's helpers be called?
+    pub(super) fn kernel_helpers(&self) -> bool {
+        self.kernel_helpers
+    }
+
     /// Can words be accessed atomically?
     pub(super) fn has_atomics(&self) -> bool {
         self.kernel_helpers || self.features.contains(Features::V6)
@@ -314,7 +319,7 @@ impl Target for ArmTarget {
         &self.variant.emulator
     }
     fn startup(&self) -> Startup {
-        startup::startup(!self.soft_float())
+        startup::startup(!self.soft_float(), self.features.contains(Features::V6K))
     }
     fn machine_routines(&self) -> Vec<(String, CompiledCode)> {
         super::unwind::routines()

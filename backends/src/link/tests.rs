@@ -1,5 +1,5 @@
 use super::*;
-use crate::arm::reloc::{ABS32, CALL};
+use crate::arm::reloc::{ABS32, CALL, TLS_GD32, TLS_LE32};
 use crate::reloc::RelocKind;
 use alloc::string::ToString;
 
@@ -9,6 +9,7 @@ const OPTIONS: LinkOptions = LinkOptions {
     end: 0xffff_f000,
     endianness: Endianness::Little,
     functions: FunctionSymbols::Code,
+    threads: ThreadLayout { word_bytes: 4, header_bytes: 8, pointer_bias: 0 },
     veneer: None,
     branch_range: None,
 };
@@ -266,4 +267,58 @@ fn a_function_larger_than_the_reach_uses_the_islands_before_and_behind() {
     module.add_function(name("last"), caller("huge", 8));
     let errors = module.link(&LinkOptions { branch_range: None, ..SHORT }).unwrap_err();
     assert!(matches!(&errors.0[..], [LinkError::OutOfRange { offset: 0x280_0000, .. }]), "{errors}");
+}
+
+#[test]
+fn thread_local_data_have_a_template_and_a_block_of_the_first_thread() {
+    let mut module = Module::new();
+    let relocs = vec![
+        reloc(0, TLS_LE32, "one", 0),
+        reloc(4, TLS_LE32, "zeros", 4),
+        reloc(8, TLS_GD32, "two", 12),
+        reloc(12, TLS_GD32, "zeros", 16),
+        reloc(16, ABS32, "__windlass_tls_template", 0),
+        reloc(20, ABS32, "__windlass_tls_template_end", 0),
+        reloc(24, ABS32, "__windlass_tls_data", 0),
+        reloc(28, ABS32, "__windlass_tls_pointer", 0),
+        reloc(32, ABS32, "plain", 0),
+    ];
+    module.add_function(name("main"), code(&[0; 9], relocs));
+    let local = |data| DataDef { thread_local: true, ..data };
+    module.add_data(local(DataDef::zeros(name("zeros"), 8, 32)));
+    module.add_data(local(DataDef::read_only(name("one"), vec![1, 0, 0, 0], 4)));
+    module.add_data(local(DataDef::read_only(name("two"), vec![2, 0, 0, 0], 8)));
+    module.add_data(DataDef::zeros(name("plain"), 4, 4));
+    let image = module.link(&OPTIONS).unwrap();
+
+    let segments: Vec<_> =
+        image.segments().iter().map(|s| (s.kind, s.address, s.bytes.len(), s.size)).collect();
+    let expected = [
+        (SegmentKind::Code, 0x10000, 36, 36),
+        (SegmentKind::ReadOnly, 0x11000, 16, 16),
+        (SegmentKind::ThreadData, 0x12000, 12, 12),
+        (SegmentKind::ThreadZeros, 0x12020, 0, 8),
+        // A datum, a header of 8 bytes made 32 by the alignment of what is behind it, 40 bytes of data.
+        (SegmentKind::Zeros, 0x13000, 0, 32 + 32 + 40),
+    ];
+    assert_eq!(segments, expected);
+    let words: Vec<_> = (0..9).map(|n| word(&image, 0x10000 + 4 * n)).collect();
+    // Distances of pairs: from the function, since the addends are the places' offsets plus 4.
+    let expected = [32, 32 + 32 + 4, 0x1004, 0x100c, 0x12000, 0x1200c, 0x13040, 0x13020, 0x13000];
+    assert_eq!(words, expected);
+    let pairs: Vec<_> = (0..4).map(|n| word(&image, 0x11000 + 4 * n)).collect();
+    assert_eq!(pairs, [1, 32 + 8, 1, 32 + 32]);
+}
+
+#[test]
+fn thread_local_data_and_others_are_told_apart() {
+    let mut module = Module::new();
+    let relocs = vec![reloc(0, TLS_LE32, "plain", 0), reloc(4, ABS32, "local", 0)];
+    module.add_function(name("main"), code(&[0; 2], relocs));
+    module.add_data(DataDef { thread_local: true, ..DataDef::zeros(name("local"), 4, 4) });
+    module.add_data(DataDef::zeros(name("plain"), 4, 4));
+    let errors = module.link(&OPTIONS).unwrap_err().to_string();
+    let expected = "%plain is not thread-local, unlike what R_ARM_TLS_LE32 in %main at offset 0x0 wants\n\
+                    %local is thread-local, unlike what R_ARM_ABS32 in %main at offset 0x4 wants";
+    assert_eq!(errors, expected);
 }

@@ -124,13 +124,22 @@ pub enum PoolEntry {
         /// Added to its address.
         addend: i64,
     },
+    /// A word, of zeros until it is relocated, that code adds to an address in itself.
+    Distance {
+        /// How. The kind takes the distance from the word.
+        kind: RelocKind,
+        /// The symbol.
+        symbol: ExternalName,
+        /// The distance that is wanted is from this offset in the code.
+        from: u32,
+    },
 }
 
 impl PoolEntry {
     fn size(&self) -> u32 {
         match self {
             PoolEntry::Bytes { size, .. } => (*size).into(),
-            PoolEntry::Reloc { kind, .. } => kind.0.size_bytes.into(),
+            PoolEntry::Reloc { kind, .. } | PoolEntry::Distance { kind, .. } => kind.0.size_bytes.into(),
         }
     }
 }
@@ -452,6 +461,11 @@ impl Buffer {
             match entry {
                 PoolEntry::Bytes { bits, size } => {
                     self.code.extend_from_slice(&bits.to_le_bytes()[..size.into()]);
+                }
+                PoolEntry::Distance { kind, symbol, from } => {
+                    let place = self.offset();
+                    self.reloc_at(place, kind, symbol, i64::from(place) - i64::from(from));
+                    self.code.extend(core::iter::repeat_n(0, kind.0.size_bytes.into()));
                 }
                 PoolEntry::Reloc { kind, symbol, addend } => {
                     self.reloc_at(self.offset(), kind, symbol, addend);

@@ -1,10 +1,12 @@
 use super::*;
-use crate::arm::reloc::{ABS32, CALL, MOVT_ABS, MOVW_ABS_NC};
+use crate::arm::reloc::{ABS32, CALL, MOVT_ABS, MOVW_ABS_NC, TLS_GD32, TLS_LE32};
 use crate::compiled::CompiledCode;
 use crate::exe::tests::INFO;
 use crate::link::DataDef;
 use crate::reloc::RelocKind;
-use ::object::{Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget};
+use ::object::{
+    Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget, SectionKind, SymbolKind,
+};
 use alloc::vec;
 
 fn name(name: &str) -> ExternalName {
@@ -121,6 +123,35 @@ fn records_have_the_addends_where_the_abi_says_so() {
     let addends: Vec<_> = text.relocations().map(|(_, reloc)| reloc.addend()).collect();
     assert_eq!(addends, [0, 0, -8, -8]);
     assert_eq!(&text.data().unwrap()[16..20], 0xeb00_0000u32.to_le_bytes());
+}
+
+#[test]
+fn thread_local_data_have_sections_and_symbols_of_their_own() {
+    let mut module = Module::new();
+    let relocs = vec![reloc(0, TLS_LE32, "ours", 4), reloc(4, TLS_GD32, "theirs", 12)];
+    module.add_function(name("main"), code(&[0, 0], relocs));
+    let local = |data| DataDef { thread_local: true, ..data };
+    module.add_data(local(DataDef::read_only(name("ours"), vec![1, 0, 0, 0, 2, 0, 0, 0], 4)));
+    module.add_data(local(DataDef::zeros(name("zeros"), 12, 8)));
+    let bytes = write_object(&module, &INFO, &ObjectOptions::default()).unwrap();
+    let file = ::object::File::parse(&bytes[..]).unwrap();
+    let kinds: Vec<_> = file.symbols().map(|s| (s.name().unwrap(), s.kind(), s.size())).collect();
+    let expected = [
+        ("$a", SymbolKind::Unknown, 0),
+        ("main", SymbolKind::Text, 8),
+        ("ours", SymbolKind::Tls, 8),
+        ("zeros", SymbolKind::Tls, 12),
+        ("theirs", SymbolKind::Tls, 0),
+    ];
+    assert_eq!(kinds, expected);
+    for (section, kind, size) in
+        [(".tdata", SectionKind::Tls, 8), (".tbss", SectionKind::UninitializedTls, 12)]
+    {
+        let section = file.section_by_name(section).unwrap();
+        assert_eq!((section.kind(), section.size()), (kind, size));
+    }
+    let text = file.section_by_name(".text").unwrap();
+    assert_eq!(text.data().unwrap(), [4, 0, 0, 0, 12, 0, 0, 0], "addends stand in the places");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What ELF files of 64-bit POWER programs have in their headers.
 
 use super::reloc::{ADDR64, CODE_ADDR64, TOC_BASE, VENEER};
-use crate::target::{ElfInfo, FunctionSymbols};
+use crate::target::{ElfInfo, FunctionSymbols, ThreadLayout};
 use windlass_ir::Endianness;
 
 /// `EM_PPC64`.
@@ -17,6 +17,8 @@ pub const V2_LITTLE: ElfInfo = ElfInfo {
     page_size: 0x1_0000,
     endianness: Endianness::Little,
     functions: FunctionSymbols::TwoEntries,
+    // 64-bit ELF V2 ABI, 3.7.2.
+    threads: ThreadLayout { word_bytes: 8, header_bytes: 0, pointer_bias: 0x7000 },
     address_reloc: ADDR64,
     code_address_reloc: CODE_ADDR64,
     code_mapping_symbol: None,

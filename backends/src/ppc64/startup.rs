@@ -66,7 +66,7 @@ pub fn startup(elf: &ElfInfo) -> Startup {
     ];
     // All of them encode, as the tests show; one that did not would be an undefined symbol to the linker.
     let functions = functions.into_iter().flatten().collect();
-    Startup { functions, record_bytes: RECORD_BYTES as u32, signal: SIGNAL }
+    Startup { functions, threads: Vec::new(), record_bytes: RECORD_BYTES as u32, signal: SIGNAL }
 }
 
 /// An instruction, and the symbol that it depends on.

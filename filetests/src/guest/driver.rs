@@ -77,6 +77,7 @@ impl Words {
             name: symbol(name),
             contents: DataContents::Bytes(self.bytes),
             alignment: 16,
+            thread_local: false,
             writable: false,
             relocs: self.relocs,
             linkage: Linkage::Local,

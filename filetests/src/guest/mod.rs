@@ -206,16 +206,14 @@ fn add_compiled(
 
 /// Adds the target's own functions, and those of the run-time library that anything refers to.
 fn add_libraries(module: &mut Module, target: &dyn Target, cx: &mut Context) -> Result<(), GuestError> {
-    for (name, code) in target.startup().functions {
-        module.add_function(ExternalName::Symbol(name), code);
-    }
+    target.startup().add_to(module);
     link_missing(module, target, cx)
         .map_err(|error| GuestError::Compile { function: error.name.to_string(), error: error.error })
 }
 
 fn link_executable(module: &Module, target: &dyn Target) -> Result<(Image, Vec<u8>), GuestError> {
     let image = module.link(&LinkOptions::of_target(target))?;
-    let bytes = write_executable(&image, target.elf(), &ExternalName::symbol("_start"))?;
+    let bytes = write_executable(&image, target.elf(), &target.startup().entry(module))?;
     Ok((image, bytes))
 }
 

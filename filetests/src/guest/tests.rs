@@ -68,7 +68,7 @@ impl Target for Shape {
         &NO_EMULATOR
     }
     fn startup(&self) -> Startup {
-        windlass::arm::startup::startup(true)
+        windlass::arm::startup::startup(true, true)
     }
 }
 

@@ -19,6 +19,7 @@ pub struct Args {
 /// Settings that every target has, with the values that they take and what they do.
 const SETTINGS: &[(&str, &str, &str)] = &[
     ("opt_level", "none|speed|size", "how much to optimize"),
+    ("tls_model", "none|elf_gd|elf_le", "how thread-local data are found"),
     ("enable_verifier", "BOOL", "verify what comes in"),
     ("regalloc_checker", "BOOL", "prove each register allocation; the default in debug builds"),
     ("inst_ranges", "BOOL", "keep which code comes from which instruction, for listings"),

@@ -17,7 +17,7 @@ fn run(program: &Path) -> Output {
 #[test]
 fn a_program_starts_and_exits_with_the_result_of_main() {
     let mut module = Module::new();
-    for (name, code) in startup(true).functions {
+    for (name, code) in startup(true, true).functions {
         module.add_function(ExternalName::Symbol(name), code);
     }
     // The argument is the initial stack pointer: argc is there.
@@ -100,7 +100,7 @@ int main(void) {
     return __windlass_syscall(EXIT, 42, 0, 0, 0, 0, 0);
 }
 "#;
-    let startup = startup(true);
+    let startup = startup(true, true);
     let mut module = Module::new();
     for (name, code) in startup.functions {
         // C has its own.
@@ -139,7 +139,7 @@ int main(void) {
 
 #[test]
 fn without_floating_point_registers_only_core_registers_are_saved() {
-    let startup = startup(false);
+    let startup = startup(false, false);
     assert_eq!(startup.record_bytes, 40);
     assert_eq!(startup.functions.len(), 4);
     for (name, code) in &startup.functions {
