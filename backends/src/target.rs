@@ -285,8 +285,15 @@ pub struct TargetEntry {
 }
 
 /// The targets built in.
-pub static TARGETS: &[TargetEntry] =
-    &[crate::arm::ARMV7HF, crate::arm::ARMV7, crate::arm::ARMV6, crate::arm::ARMV5];
+pub static TARGETS: &[TargetEntry] = &[
+    crate::arm::ARMV7HF,
+    crate::arm::ARMV7,
+    crate::arm::ARMV6,
+    crate::arm::ARMV5,
+    crate::ppc64::PPC64LE,
+    crate::ppc64::PPC64,
+    crate::ppc64::PPC64V2,
+];
 
 /// A builder for the target with this short name or triple.
 ///

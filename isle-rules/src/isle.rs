@@ -33,7 +33,25 @@ const SELECTORS: &[(&str, &[&str])] = &[
             "arm/special.isle",
         ],
     ),
-    ("ppc64", &["ppc64/branch.isle"]),
+    (
+        "ppc64",
+        &[
+            "ppc64/machine.isle",
+            "ppc64/arith.isle",
+            "ppc64/divide.isle",
+            "ppc64/overflow.isle",
+            "ppc64/bits.isle",
+            "ppc64/shift.isle",
+            "ppc64/cmp.isle",
+            "ppc64/convert.isle",
+            "ppc64/float.isle",
+            "ppc64/mem.isle",
+            "ppc64/atomic.isle",
+            "ppc64/branch.isle",
+            "ppc64/call.isle",
+            "ppc64/special.isle",
+        ],
+    ),
 ];
 
 /// Rule files of legalization, in order. The terms that match and build instructions come before them.

@@ -129,6 +129,7 @@ pub static ISLAND: IslandInfo = IslandInfo {
         push(code, &Inst::B { target: BranchOffset::ZERO });
         (place, &BRANCH)
     },
+    max_veneer_bytes: 16,
 };
 
 /// For instructions without register operands, or with fixed ones: they cannot fail.

@@ -79,6 +79,8 @@ pub struct IslandInfo {
     pub jump_bytes: u32,
     /// Appends a jump; the result is the place to fix up and how.
     pub emit_jump: fn(code: &mut Vec<u8>) -> (u32, &'static FixupKind),
+    /// No veneer is larger, in bytes.
+    pub max_veneer_bytes: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -384,7 +386,8 @@ impl Buffer {
     }
 
     fn branches_must_island(&self, room: Room) -> bool {
-        let veneers = (self.branches.list.len() as u32 + room.fixups).saturating_mul(MAX_VENEER_BYTES);
+        let veneers =
+            (self.branches.list.len() as u32 + room.fixups).saturating_mul(self.island.max_veneer_bytes);
         self.branches.deadline != u32::MAX
             && self.pool_end(room).saturating_add(veneers) > self.branches.deadline
     }
@@ -420,7 +423,7 @@ impl Buffer {
     /// deadline comes within a quarter of their reach, so that islands keep a distance.
     fn emit_veneers(&mut self, room: Room) {
         let fixups = core::mem::replace(&mut self.branches, Waiting::new()).list;
-        let island = (fixups.len() as u32).saturating_mul(MAX_VENEER_BYTES);
+        let island = (fixups.len() as u32).saturating_mul(self.island.max_veneer_bytes);
         let soon = self.pool_end(room).saturating_add(island);
         for fixup in fixups {
             let target = self.label_offset(fixup.label);
@@ -589,8 +592,6 @@ impl Buffer {
     }
 }
 
-/// No veneer is larger.
-const MAX_VENEER_BYTES: u32 = 16;
 /// The least reach that the stress setting can ask for.
 const MIN_REACH: u32 = 1024;
 

@@ -26,6 +26,32 @@ bounded_immediate!(
     Uimm8, u8, 0..=255, bias 0, prefix ""
 );
 
+/// Numbers of which the low bits are taken, all that there are.
+macro_rules! from_low {
+    ($($name:ident, $mask:literal;)*) => {
+        $(
+            impl $name {
+                /// Zero.
+                pub const ZERO: $name = $name::from_low(0);
+
+                /// The number that the low bits of `value` are.
+                pub const fn from_low(value: u32) -> $name {
+                    match $name::new(value & $mask) {
+                        Some(number) => number,
+                        None => unreachable!(),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+from_low! {
+    Uimm16, 0xffff;
+    Uimm5, 31;
+    Uimm6, 63;
+}
+
 /// Defines a signed number of `width` bits times `scale`.
 macro_rules! signed {
     ($(#[$doc:meta])* $name:ident, $ty:ty, width $width:literal, scale $scale:literal, $format:literal) => {

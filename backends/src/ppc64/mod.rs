@@ -1,11 +1,33 @@
 //! 64-bit POWER, from the PowerPC 970 (ISA 2.01) to POWER10 (ISA 3.1), in both byte orders.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `insts.rs` | the instruction table: enum, encoder, decoder, printer, operand visitor and rule constructors derive from it |
+//! | `imm.rs`, `regs.rs` | immediates that are valid by construction, registers |
+//! | `target.rs` | the targets and their settings; the framework's view of the machine |
+//! | `lower.rs`, `isle-rules/ppc64/` | selection: rules, and the helpers that they call |
+//! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
+//! | `pseudo.rs`, `emit.rs`, `fixup.rs` | pseudo-instructions, the words that instructions become, distances in them |
+//! | `atomic.rs` | loops of accesses with reservation |
+//! | `reloc.rs`, `elf.rs`, `startup.rs` | objects and executables |
+//! | `runtime.rs` | names of the run-time library |
 
+mod abi;
 mod atomic;
+mod call;
 pub mod elf;
+mod emit;
+mod fixup;
+mod frame;
 pub mod imm;
 pub mod insts;
+mod lower;
 pub mod minst;
-pub mod pseudo;
+mod pseudo;
 pub mod regs;
 pub mod reloc;
+mod runtime;
 pub mod startup;
+mod target;
+
+pub use target::{PPC64, PPC64LE, PPC64V2, Ppc64Target};

@@ -7,6 +7,7 @@ use super::imm::Cond;
 use super::minst::{Flags, Inst};
 use super::regs::{self, reg_name};
 pub use crate::machinst::pseudo::{CallInfo, CallTarget, FrameArea, TableInfo};
+use crate::machinst::trycall::TryCallInfo;
 use crate::machinst::{Label, MachInst, OperandVisitor, Reg, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -170,6 +171,20 @@ pub enum MInst {
     },
     /// A call.
     Call(Box<CallInfo>),
+    /// A call that may throw.
+    TryCall(Box<TryCallInfo>),
+    /// What an exception that is caught brings, at the start of the handler's edge.
+    Landing {
+        /// Where each goes and where it is.
+        defs: Box<[(WritableReg, PReg)]>,
+    },
+    /// The address of a place in the code.
+    LabelAddr {
+        /// Written.
+        rd: WritableReg,
+        /// Which place.
+        label: Label,
+    },
     /// A call that takes this function's place.
     TailCall(Box<CallInfo>),
     /// A loop of accesses with reservation.
@@ -228,7 +243,7 @@ impl MInst {
     pub fn sets_flags(&self) -> bool {
         match self {
             MInst::Real(inst) | MInst::Access { inst, .. } => inst.sets_flags().contains(Flags::CA),
-            MInst::Call(_) => true,
+            MInst::Call(_) | MInst::TryCall(_) => true,
             _ => false,
         }
     }
@@ -252,6 +267,7 @@ impl MachInst for MInst {
             | MInst::Float64 { rd, .. }
             | MInst::Symbol { rd, .. }
             | MInst::FrameAddr { rd, .. }
+            | MInst::LabelAddr { rd, .. }
             | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
             MInst::FrameStore { rt, .. } => v.reg_use(rt),
             MInst::SetIf { rd, cr, .. } => {
@@ -266,13 +282,9 @@ impl MachInst for MInst {
             }
             MInst::Args { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg)),
             MInst::Return { uses } => uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg)),
-            MInst::Call(info) | MInst::TailCall(info) => {
-                if let Some(callee) = &mut info.callee {
-                    v.reg_use(callee);
-                }
-                info.uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg));
-                info.defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg));
-            }
+            MInst::Call(info) | MInst::TailCall(info) => info.visit_operands(v),
+            MInst::TryCall(info) => info.visit_operands(v),
+            MInst::Landing { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_entry_def(reg, *preg)),
             MInst::CondJump { cr, .. } | MInst::TrapIf { cr, .. } => v.reg_use(cr),
             MInst::Table { index, .. } => v.reg_use(index),
             MInst::Atomic(atomic) => atomic.visit_operands(v),
@@ -283,6 +295,7 @@ impl MachInst for MInst {
     fn clobbers(&self) -> UnitSet {
         match self {
             MInst::Call(info) => info.clobbers,
+            MInst::TryCall(info) => info.call.clobbers,
             // What the conditional store and the comparison before it set.
             MInst::Atomic(_) | MInst::Table { .. } => regs::units(regs::cr(0)),
             _ => UnitSet::EMPTY,
@@ -322,6 +335,8 @@ impl MachInst for MInst {
                 *then = map(*then);
                 *other = map(*other);
             }
+            MInst::TryCall(info) => info.map_labels(map),
+            MInst::LabelAddr { label, .. } => *label = map(*label),
             MInst::Table { info, .. } => {
                 info.default = map(info.default);
                 info.targets.iter_mut().for_each(|label| *label = map(*label));
@@ -390,21 +405,17 @@ impl MachInst for MInst {
                 write!(out, "return")?;
                 print_places(out, uses.iter().copied())
             }
-            MInst::Call(info) | MInst::TailCall(info) => {
-                if matches!(self, MInst::TailCall(_)) {
-                    write!(out, "tail ")?;
-                }
-                match (&info.target, info.callee) {
-                    (CallTarget::Name { symbol, .. }, _) => write!(out, "call {symbol}")?,
-                    (CallTarget::Reg, callee) => write!(out, "call {}", name(callee.unwrap_or(Reg::NONE)))?,
-                }
-                print_places(out, info.uses.iter().copied())?;
-                if !info.defs.is_empty() {
-                    write!(out, " ->")?;
-                    print_places(out, info.defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg)))?;
-                }
-                Ok(())
+            MInst::Call(info) => info.print(out, &name),
+            MInst::TailCall(info) => {
+                write!(out, "tail ")?;
+                info.print(out, &name)
             }
+            MInst::TryCall(info) => info.print(out, &name),
+            MInst::Landing { defs } => {
+                write!(out, "landing")?;
+                print_places(out, defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg)))
+            }
+            MInst::LabelAddr { rd, label } => write!(out, "addr {}, {label}", name(rd.to_reg())),
             MInst::Atomic(atomic) => atomic.print(out, name),
             MInst::Jump { to } => write!(out, "b {to}"),
             MInst::CondJump { cond, cr, then, other } => {

@@ -104,6 +104,16 @@ pub fn parse_reg(name: &str) -> Option<PReg> {
     }
 }
 
+/// The class of a register that calling conventions name.
+pub fn class_of(p: PReg) -> RegClass {
+    match p.index() as u8 {
+        0..FIRST_F => GPR,
+        FIRST_F..FIRST_CR => FPR,
+        FIRST_CR..FIRST_V => CR,
+        _ => PAIR,
+    }
+}
+
 /// The units that a register covers.
 pub fn units(p: PReg) -> UnitSet {
     let i = p.index() as u8;

@@ -1,0 +1,520 @@
+//! Entry, return and calls: the instructions that the framework's [`abi`](crate::machinst::abi) asks for, and the code of
+//! calls.
+
+use super::abi::{SAVE_AREA_BYTES, sig_abi as lay_out};
+use super::emit::{Emit, Result, w};
+use super::imm::{BranchOffset, DsOffset, Simm16, Uimm6};
+use super::lower::{self, Lower};
+use super::minst::Inst;
+use super::pseudo::{CallInfo, CallTarget, FrameArea, FrameData, MInst, Transfer};
+use super::regs;
+use super::reloc;
+use super::target::Ppc64Target;
+use crate::compiled::CatchItem;
+use crate::machinst::abi::{self, AbiMachine, Location, Piece, Place, SigAbi, sig_abi};
+use crate::machinst::trycall::{Continuations, TryCallInfo};
+use crate::machinst::{InstOutput, Label, Machine, Reg, ValueRegs, WritableReg};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use smallvec::SmallVec;
+use windlass_ir::{
+    ArgumentExtension, CallConv, Endianness, ExceptionTable, ExternalName, LibCall, SigRef, Signature,
+    TrapCode, Type, Value, types,
+};
+use windlass_regalloc::{PReg, RegClass, UnitSet};
+
+/// What kind of call.
+pub(super) struct CallKind {
+    pub(super) target: CallTarget,
+    pub(super) callee: Option<Reg>,
+    pub(super) sig: SigRef,
+}
+
+/// Up to so many bytes of structures are copied doubleword by doubleword.
+const INLINE_COPY_BYTES: u32 = 128;
+
+const ZERO: Reg = Reg::from_preg(regs::ZERO);
+const SP: Reg = Reg::from_preg(regs::SP);
+const TOC: Reg = Reg::from_preg(regs::TOC);
+const ENTRY: Reg = Reg::from_preg(regs::ENTRY);
+const SCRATCH: Reg = Reg::from_preg(regs::SCRATCH);
+
+/// Is a part of a float in a general-purpose register?
+fn in_gpr(part: Place) -> bool {
+    matches!(part, Place::Reg(preg) if regs::class_of(preg) == regs::GPR)
+}
+
+/// How floats of a type move between the files.
+fn transfers(ty: Type) -> (Transfer, Transfer) {
+    if ty == types::F32 {
+        (Transfer::ToSingle, Transfer::FromSingle)
+    } else {
+        (Transfer::ToFloat, Transfer::FromFloat)
+    }
+}
+
+/// What of the frame a register of a class, with a float of `bytes` bytes if it is one, is loaded from and stored to.
+fn frame_data(cx: &Lower<'_>, reg: Reg, bytes: u32) -> FrameData {
+    let class = match (reg.as_vreg(), reg.as_preg()) {
+        (Some(vreg), _) => cx.class_of(vreg),
+        (_, Some(preg)) => regs::class_of(preg),
+        _ => regs::GPR,
+    };
+    match (class, bytes) {
+        (regs::FPR, 4) => FrameData::Single,
+        (regs::FPR, _) => FrameData::Double,
+        _ => FrameData::Doubleword,
+    }
+}
+
+impl AbiMachine for Ppc64Target {
+    fn sig_abi(&self, sig: &Signature) -> core::result::Result<SigAbi, String> {
+        lay_out(sig, self.abi())
+    }
+
+    fn class_of_reg(&self, preg: PReg) -> RegClass {
+        regs::class_of(preg)
+    }
+
+    fn gen_outgoing(&self, cx: &mut Lower<'_>, location: &Location, v: Value) -> SmallVec<[Reg; 2]> {
+        let regs = cx.put_in_regs(v);
+        let (ty, extension) = (location.ty, location.extension);
+        match (ty, extension, regs.only_reg()) {
+            (types::F32 | types::F64, _, Some(rm)) => {
+                let (_, kind) = transfers(ty);
+                let register = |part: &Place| {
+                    if !in_gpr(*part) {
+                        return rm;
+                    }
+                    let rd = cx.temp(regs::GPR);
+                    cx.emit(MInst::Transfer { rd, rm, kind });
+                    rd.to_reg()
+                };
+                location.parts.iter().map(register).collect()
+            }
+            (
+                types::I8 | types::I16 | types::I32,
+                ArgumentExtension::Uext | ArgumentExtension::Sext,
+                Some(rs),
+            ) => core::iter::once(extend(cx, rs, ty, extension)).collect(),
+            _ => SmallVec::from_slice(regs.regs()),
+        }
+    }
+
+    fn gen_incoming(
+        &self,
+        cx: &mut Lower<'_>,
+        location: &Location,
+        own: ValueRegs,
+    ) -> SmallVec<[WritableReg; 2]> {
+        match own.only_reg() {
+            Some(own) if location.ty.is_float() => location
+                .parts
+                .iter()
+                .enumerate()
+                .map(|(i, part)| match i {
+                    0 if !in_gpr(*part) => WritableReg::from_reg(own),
+                    // The copy in the other file is ignored.
+                    _ => cx.temp(regs::GPR),
+                })
+                .collect(),
+            _ => own.regs().iter().map(|&reg| WritableReg::from_reg(reg)).collect(),
+        }
+    }
+
+    fn gen_received(
+        &self,
+        cx: &mut Lower<'_>,
+        location: &Location,
+        received: &[WritableReg],
+        own: ValueRegs,
+    ) {
+        if let (&[first], Some(&part), Some(own)) = (received, location.parts.first(), own.only_reg())
+            && location.ty.is_float()
+            && in_gpr(part)
+        {
+            let (kind, _) = transfers(location.ty);
+            cx.emit(MInst::Transfer { rd: WritableReg::from_reg(own), rm: first.to_reg(), kind });
+        }
+    }
+
+    fn gen_arg_store(&self, cx: &mut Lower<'_>, rt: Reg, bytes: u32, area: FrameArea, offset: i32) {
+        let data = frame_data(cx, rt, bytes);
+        cx.emit(MInst::FrameStore { rt, area, offset, data });
+    }
+
+    fn gen_arg_load(&self, cx: &mut Lower<'_>, rd: WritableReg, bytes: u32, area: FrameArea, offset: i32) {
+        let data = frame_data(cx, rd.to_reg(), bytes);
+        cx.emit(MInst::FrameLoad { rd, area, offset, data });
+    }
+
+    fn gen_arg_addr(&self, cx: &mut Lower<'_>, rd: WritableReg, area: FrameArea, offset: i32) {
+        cx.emit(MInst::FrameAddr { rd, area, offset });
+    }
+
+    fn gen_result_store(&self, cx: &mut Lower<'_>, reg: Reg, bytes: u32, base: Reg, at: u32) {
+        let data = frame_data(cx, reg, bytes);
+        let (ra, at) = within(cx, base, at);
+        let inst = match (data, Simm16::new(at.into()), DsOffset::new(at.into())) {
+            (FrameData::Single, Some(d), _) => Inst::Stfs { frs: reg, ra, d },
+            (FrameData::Double, Some(d), _) => Inst::Stfd { frs: reg, ra, d },
+            (_, _, Some(d)) => Inst::Std { rs: reg, ra, d },
+            _ => unreachable!("a multiple of eight in reach"),
+        };
+        cx.emit(MInst::Real(inst));
+    }
+
+    fn gen_piece(&self, cx: &mut Lower<'_>, base: Reg, piece: Piece, _: u32) -> Reg {
+        let class = match piece.place {
+            Place::Reg(preg) => regs::class_of(preg),
+            Place::Memory(_) => regs::GPR,
+        };
+        if class == regs::GPR {
+            return load_bytes(cx, base, piece.offset, piece.bytes);
+        }
+        let frt = cx.temp(class);
+        let (ra, at) = within(cx, base, piece.offset);
+        if let Some(d) = Simm16::new(at.into()) {
+            let inst = if piece.bytes == 4 { Inst::Lfs { frt, ra, d } } else { Inst::Lfd { frt, ra, d } };
+            cx.emit(MInst::Access { inst, code: TrapCode::HEAP_OUT_OF_BOUNDS });
+        }
+        frt.to_reg()
+    }
+
+    fn inline_copy_bytes(&self, _: u32) -> u32 {
+        INLINE_COPY_BYTES
+    }
+
+    fn gen_memcpy(&self, cx: &mut Lower<'_>, to: u32, base: Reg, offset: u32, bytes: u32) {
+        let rd = cx.temp(regs::GPR);
+        cx.emit(MInst::FrameAddr { rd, area: FrameArea::Outgoing, offset: to as i32 });
+        let from = if offset == 0 { base } else { sum(cx, base, offset) };
+        let args = [rd.to_reg(), from, lower::constant(cx, bytes.into())];
+        library_call(cx, ExternalName::LibCall(LibCall::Memcpy), &args);
+    }
+}
+
+/// `base + offset`
+fn sum(cx: &mut Lower<'_>, ra: Reg, offset: u32) -> Reg {
+    let (rt, rb) = (cx.temp(regs::GPR), lower::constant(cx, offset.into()));
+    cx.emit(MInst::Real(Inst::Add { rt, ra, rb }));
+    rt.to_reg()
+}
+
+/// A base and an offset that accesses of up to eight bytes can have.
+fn within(cx: &mut Lower<'_>, base: Reg, offset: u32) -> (Reg, u32) {
+    if offset < 0x7ff8 { (base, offset) } else { (sum(cx, base, offset), 0) }
+}
+
+/// The bits of a doubleword from `n` on: `rs << n`.
+fn shifted(cx: &mut Lower<'_>, rs: Reg, n: u32) -> Reg {
+    let ra = cx.temp(regs::GPR);
+    match (Uimm6::new(n), Uimm6::new(63 - n)) {
+        (Some(sh), Some(me)) => cx.emit(MInst::Real(Inst::Rldicr { ra, rs, sh, me })),
+        _ => unreachable!("less than 64"),
+    }
+    ra.to_reg()
+}
+
+/// `bytes` bytes (1 to 8), `offset` behind `base`, as a doubleword that begins with them, or ends with them if they are
+/// the whole structure, in the order of memory; nothing is read behind them.
+fn load_bytes(cx: &mut Lower<'_>, base: Reg, offset: u32, bytes: u32) -> Reg {
+    let big = cx.machine.endianness() == Endianness::Big;
+    let (ra, start) = within(cx, base, offset);
+    let mut word = None;
+    let mut done = 0;
+    while done < bytes {
+        let width = 1 << (bytes - done).ilog2();
+        let mut part = load(cx, ra, start + done, width);
+        if let Some(mut before) = word {
+            if big {
+                before = shifted(cx, before, 8 * width);
+            } else {
+                part = shifted(cx, part, 8 * done);
+            }
+            let ra = cx.temp(regs::GPR);
+            cx.emit(MInst::Real(Inst::Or { ra, rs: before, rb: part }));
+            part = ra.to_reg();
+        }
+        word = Some(part);
+        done += width;
+    }
+    let word = word.unwrap_or(base);
+    if big && bytes < 8 && offset != 0 { shifted(cx, word, 8 * (8 - bytes)) } else { word }
+}
+
+/// A zero-extended load of 1, 2, 4 or 8 bytes. Like any load of an address that the program gives it may fault.
+fn load(cx: &mut Lower<'_>, ra: Reg, offset: u32, width: u32) -> Reg {
+    let rt = cx.temp(regs::GPR);
+    let inst = match (width, Simm16::new(offset.into()), DsOffset::new(offset.into())) {
+        (1, Some(d), _) => Inst::Lbz { rt, ra, d },
+        (2, Some(d), _) => Inst::Lhz { rt, ra, d },
+        (4, Some(d), _) => Inst::Lwz { rt, ra, d },
+        (_, _, Some(d)) => Inst::Ld { rt, ra, d },
+        _ => Inst::Ldx { rt, ra, rb: lower::constant(cx, offset.into()) },
+    };
+    cx.emit(MInst::Access { inst, code: TrapCode::HEAP_OUT_OF_BOUNDS });
+    rt.to_reg()
+}
+
+/// A small integer with what stands above it.
+fn extend(cx: &mut Lower<'_>, rs: Reg, ty: Type, extension: ArgumentExtension) -> Reg {
+    let ra = cx.temp(regs::GPR);
+    let clear = |mb: u32| match (Uimm6::new(0), Uimm6::new(mb)) {
+        (Some(sh), Some(mb)) => Inst::Rldicl { ra, rs, sh, mb },
+        _ => unreachable!("less than 64"),
+    };
+    cx.emit(MInst::Real(match (ty, extension) {
+        (types::I8, ArgumentExtension::Sext) => Inst::Extsb { ra, rs },
+        (types::I16, ArgumentExtension::Sext) => Inst::Extsh { ra, rs },
+        (_, ArgumentExtension::Sext) => Inst::Extsw { ra, rs },
+        _ => clear(64 - ty.bits()),
+    }));
+    ra.to_reg()
+}
+
+/// Brings arguments into the entry block's parameters.
+pub(super) fn gen_entry(cx: &mut Lower<'_>) {
+    // What is not supported has been noted.
+    let _ = abi::entry(cx, |defs| MInst::Args { defs: defs.into() });
+}
+
+/// Returns `args`.
+pub(super) fn gen_return(cx: &mut Lower<'_>, args: &[Value]) -> Option<()> {
+    let uses = abi::return_uses(cx, args)?;
+    cx.emit(MInst::Return { uses: uses.into() });
+    Some(())
+}
+
+/// Notes what every call of `target` wants of the frame.
+fn note_call(cx: &mut Lower<'_>, target: &CallTarget) {
+    if matches!(target, CallTarget::Name { .. }) && !cx.machine.toc_free() {
+        // The callee finds the table of contents where its caller has it.
+        cx.frame.uses_toc = true;
+    }
+}
+
+/// A tail call with the values `args`.
+///
+/// Its stack arguments end where this function's own do, and grow down from there over them, over the header below
+/// them, and over what the frame keeps free for that. This function's arguments have been in registers of their
+/// own since its entry, so that nothing is read that has been written over.
+pub(super) fn gen_tail_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<()> {
+    let func = cx.func;
+    let sig = &func.dfg.signatures[kind.sig];
+    if sig.call_conv != CallConv::Tail || func.signature.call_conv != CallConv::Tail {
+        cx.unsupported("a tail call outside of the tail convention".into());
+        return None;
+    }
+    let own = sig_abi(cx, &func.signature)?;
+    let abi = sig_abi(cx, sig)?;
+    note_call(cx, &kind.target);
+    cx.frame.tail_call_bytes = cx.frame.tail_call_bytes.max(abi.popped_bytes);
+    let base = own.popped_bytes as i32 - abi.popped_bytes as i32;
+    let mut uses = abi::pass_args(cx, &abi, args, FrameArea::Incoming, base);
+    if let Some(preg) = abi.return_area_reg {
+        // The results are the callee's to write to where our caller wants them.
+        uses.push((abi::return_area(cx).to_reg(), preg));
+    }
+    cx.emit(MInst::TailCall(Box::new(CallInfo {
+        target: kind.target,
+        callee: kind.callee,
+        uses,
+        defs: Vec::new(),
+        clobbers: UnitSet::EMPTY,
+        popped_bytes: abi.popped_bytes,
+    })));
+    Some(())
+}
+
+/// A call with the values `args`.
+pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<InstOutput> {
+    let func = cx.func;
+    let abi = sig_abi(cx, &func.dfg.signatures[kind.sig])?;
+    note_call(cx, &kind.target);
+    let uses = abi::call_uses(cx, &abi, args);
+    let (mut results, outputs) = abi::call_defs(cx, &abi)?;
+    cx.emit(MInst::Call(Box::new(CallInfo {
+        target: kind.target,
+        callee: kind.callee,
+        uses,
+        defs: core::mem::take(&mut results.regs),
+        clobbers: regs::call_clobbers(),
+        popped_bytes: abi.popped_bytes,
+    })));
+    results.finish(cx, FrameArea::Outgoing);
+    Some(outputs)
+}
+
+/// A call with the values `args` that may throw: what its edges begin with was emitted before.
+pub(super) fn gen_try_call(
+    cx: &mut Lower<'_>,
+    kind: CallKind,
+    args: &[Value],
+    table: ExceptionTable,
+    labels: &[Label],
+) -> Option<()> {
+    let func = cx.func;
+    let abi = sig_abi(cx, &func.dfg.signatures[kind.sig])?;
+    note_call(cx, &kind.target);
+    let then = Continuations::new(cx, table, labels)?;
+    let uses = abi::call_uses(cx, &abi, args);
+    let defs = cx.take_try_results();
+    // Frames between the throw and the handler may have saved any register that callees save.
+    let all = cx.machine.regs().allocatable();
+    cx.frame.saves = all.intersection(regs::callee_saved());
+    let call = CallInfo {
+        target: kind.target,
+        callee: kind.callee,
+        uses,
+        defs,
+        clobbers: all.union(regs::call_clobbers()),
+        popped_bytes: abi.popped_bytes,
+    };
+    cx.emit(MInst::TryCall(Box::new(TryCallInfo { call, then })));
+    Some(())
+}
+
+/// The start of a handler's edge: the payload is in `r3` and `r4`.
+pub(super) fn gen_landing(cx: &mut Lower<'_>) -> InstOutput {
+    let payload = [cx.temp(regs::GPR), cx.temp(regs::GPR)];
+    cx.emit(MInst::Landing { defs: Box::new([(payload[0], regs::r(3)), (payload[1], regs::r(4))]) });
+    payload.into_iter().map(|reg| ValueRegs::one(reg.to_reg())).collect()
+}
+
+/// Calls a routine of C with integers, which returns one.
+pub(super) fn library_call(cx: &mut Lower<'_>, symbol: ExternalName, args: &[Reg]) -> Reg {
+    let target = CallTarget::Name { symbol, colocated: false };
+    note_call(cx, &target);
+    cx.frame.makes_calls = true;
+    if cx.machine.abi().v1 {
+        cx.frame.outgoing_bytes = cx.frame.outgoing_bytes.max(SAVE_AREA_BYTES);
+    }
+    let uses = args.iter().zip(3..).map(|(&reg, n)| (reg, regs::r(n))).collect();
+    let result = cx.temp(regs::GPR);
+    cx.emit(MInst::Call(Box::new(CallInfo {
+        target,
+        callee: None,
+        uses,
+        defs: Vec::from([(result, regs::r(3))]),
+        clobbers: regs::call_clobbers(),
+        popped_bytes: 0,
+    })));
+    result.to_reg()
+}
+
+impl Emit<'_> {
+    /// One of
+    /// ```text
+    ///     bl symbol ; nop                  the linker may put a reload of r2 in the nop's place
+    ///     bl symbol                        in the same module
+    ///     std r2, save(r1)                 through a pointer
+    ///     mr r12, callee ; mtctr r12       or  ld r12, 0(callee) ; ld r2, 8(callee) ; mtctr r12
+    ///     bctrl
+    ///     ld r2, save(r1)
+    /// ```
+    /// and where the callee took its arguments off
+    /// ```text
+    ///     addi r11, r1, size - popped      the back chain
+    ///     stdu r11, -popped(r1)
+    /// ```
+    pub(super) fn call(&mut self, info: &CallInfo, items: Vec<CatchItem<Label>>) -> Result {
+        match (&info.target, info.callee) {
+            (CallTarget::Name { symbol, colocated }, _) if !self.target.toc_free() => {
+                let place = self.buf.offset();
+                self.buf.reloc_at(place, reloc::REL24, symbol.clone(), 0);
+                self.real(&Inst::Bl { target: BranchOffset::ZERO })?;
+                self.buf.call_returns_here(info.popped_bytes, items);
+                if !colocated {
+                    self.real(&Inst::Nop)?;
+                }
+            }
+            (target, callee) => {
+                let callee = match target {
+                    CallTarget::Name { symbol, .. } => {
+                        self.absolute(w(ENTRY), symbol, 0)?;
+                        ENTRY
+                    }
+                    CallTarget::Reg => callee.unwrap_or(Reg::NONE),
+                };
+                let save = self.target.abi().toc_save() as i32;
+                // Code that uses no table of contents need not keep it.
+                let keeps_toc = !self.target.toc_free();
+                if keeps_toc {
+                    self.store_near(TOC, save)?;
+                }
+                self.enter(callee, true)?;
+                self.real(&Inst::Bctrl)?;
+                self.buf.call_returns_here(info.popped_bytes, items);
+                if keeps_toc && info.popped_bytes == 0 {
+                    self.load_near(TOC, save)?;
+                }
+            }
+        }
+        self.retake(info.popped_bytes)
+    }
+
+    /// The count register gets the address of a function's code, and what else its entry needs is set.
+    fn enter(&mut self, callee: Reg, sets_toc: bool) -> Result {
+        if self.target.abi().v1 {
+            let toc = DsOffset::new(8).unwrap_or(DsOffset::ZERO);
+            self.real(&Inst::Ld { rt: w(ZERO), ra: callee, d: DsOffset::ZERO })?;
+            if sets_toc {
+                self.real(&Inst::Ld { rt: w(TOC), ra: callee, d: toc })?;
+            }
+            return self.real(&Inst::Mtctr { rs: ZERO });
+        }
+        self.copy(w(ENTRY), callee)?;
+        self.real(&Inst::Mtctr { rs: ENTRY })
+    }
+
+    /// The stack pointer goes back to where it was before a callee took `popped` bytes off the stack.
+    fn retake(&mut self, popped: u32) -> Result {
+        if popped == 0 {
+            return Ok(());
+        }
+        let chain = i64::from(self.frame.size) - i64::from(popped);
+        self.add_offset(w(SCRATCH), SP, chain)?;
+        match DsOffset::new(-i64::from(popped)) {
+            Some(d) => self.real(&Inst::Stdu { ra: w(SP), ra_in: SP, rs: SCRATCH, d }),
+            None => {
+                self.constant(w(ZERO), (-i64::from(popped)) as u64)?;
+                self.real(&Inst::Stdux { ra: w(SP), ra_in: SP, rs: SCRATCH, rb: ZERO })
+            }
+        }
+    }
+
+    /// The frame goes, but for the callee's arguments, which lie where its caller's caller expects to have them taken off.
+    /// ```text
+    ///     mr r12, callee ; mtctr r12       of a call through a register; in the first ABI  ld r0, 0(callee) ; mtctr r0
+    ///     addi r1, r1, size ; …            see take_down
+    ///     ld r11, 0(r1) ; addi r1, r1, n ; std r11, 0(r1)
+    ///     b symbol                         or  bctr
+    /// ```
+    pub(super) fn tail_call(&mut self, info: &CallInfo) -> Result {
+        let direct = match &info.target {
+            CallTarget::Name { symbol, .. } if !self.target.toc_free() => Some(symbol),
+            CallTarget::Name { symbol, .. } => {
+                self.absolute(w(ENTRY), symbol, 0)?;
+                self.enter(ENTRY, true)?;
+                None
+            }
+            CallTarget::Reg => {
+                self.enter(info.callee.unwrap_or(Reg::NONE), self.target.toc_free())?;
+                None
+            }
+        };
+        self.take_down()?;
+        let above = (self.frame.tail_bytes + self.frame.popped_bytes) as i32 - info.popped_bytes as i32;
+        self.move_header(above)?;
+        match direct {
+            Some(symbol) => {
+                let place = self.buf.offset();
+                self.buf.reloc_at(place, reloc::REL24, symbol.clone(), 0);
+                self.real(&Inst::B { target: BranchOffset::ZERO })
+            }
+            None => self.real(&Inst::Bctr),
+        }
+    }
+}

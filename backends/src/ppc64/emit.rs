@@ -1,0 +1,784 @@
+//! Emission: allocated PowerPC instructions to words.
+//!
+//! Above each expansion it is drawn as assembly. `r0` and `r12` are the scratch registers of all of them, and `r11` that of
+//! those that are not moves of the allocator's; the 8 bytes below the frame are scratch memory (both ABIs keep
+//! 288 bytes below the stack pointer from being written over by others). None but calls touches the carry.
+
+use super::atomic::Atomic;
+use super::fixup::{self, Fixups};
+use super::frame::Frame;
+use super::imm::*;
+use super::minst::{Features, Inst, word_bytes};
+use super::pseudo::{FrameArea, FrameData, MInst, SymbolInfo, TableInfo, Transfer};
+use super::regs;
+use super::reloc;
+use super::target::Ppc64Target;
+use crate::machinst::buffer::IslandInfo;
+use crate::machinst::encode::OperandFault;
+use crate::machinst::trycall::TryCallInfo;
+use crate::machinst::{Buffer, EmitError, Label, Reg, Room, WritableReg};
+use alloc::vec::Vec;
+use windlass_ir::{Endianness, ExternalName};
+use windlass_regalloc::{Allocation, PReg, RegClass};
+
+/// Scratch register; where an address is made it reads as zero.
+pub(super) const R0: Reg = Reg::from_preg(regs::ZERO);
+/// Scratch register, not in moves of the allocator's.
+pub(super) const R11: Reg = Reg::from_preg(regs::SCRATCH);
+/// Scratch register.
+pub(super) const R12: Reg = Reg::from_preg(regs::ENTRY);
+const SP: Reg = Reg::from_preg(regs::SP);
+const TOC: Reg = Reg::from_preg(regs::TOC);
+pub(super) const CR0: Reg = Reg::from_preg(regs::cr(0));
+
+pub(super) const fn w(reg: Reg) -> WritableReg {
+    WritableReg::from_reg(reg)
+}
+
+/// Emission of one instruction.
+pub(super) struct Emit<'a> {
+    pub(super) target: &'a Ppc64Target,
+    pub(super) frame: &'a Frame,
+    pub(super) buf: &'a mut Buffer,
+}
+
+pub(super) type Result = core::result::Result<(), EmitError>;
+
+/// The most that one instruction adds, but for tables, calls and returns.
+const ROOM: Room = Room { bytes: 64, fixups: 2, pool_bytes: 0 };
+/// With all registers to save or to restore.
+const FRAME_ROOM: Room = Room { bytes: 352, fixups: 1, pool_bytes: 0 };
+
+/// The most that `inst` adds.
+pub fn room(inst: &MInst) -> Room {
+    match inst {
+        // A prefix may have to be pushed over a multiple of 64.
+        MInst::Real(_) | MInst::Access { .. } => Room { bytes: 12, fixups: 0, pool_bytes: 0 },
+        MInst::Move { .. } => Room { bytes: 4, fixups: 0, pool_bytes: 0 },
+        MInst::Atomic(_) => Room { bytes: Atomic::MAX_BYTES, fixups: 0, pool_bytes: 0 },
+        MInst::Return { .. } | MInst::TailCall(_) => FRAME_ROOM,
+        MInst::Table { info, .. } => Room { bytes: ROOM.bytes + 4 * info.targets.len() as u32, ..ROOM },
+        _ => ROOM,
+    }
+}
+
+/// The most that a move adds.
+pub const MOVE_ROOM: Room = ROOM;
+/// The most that a prologue adds.
+pub const PROLOGUE_ROOM: Room = FRAME_ROOM;
+
+/// How to jump over an island.
+pub fn island(order: Endianness) -> &'static IslandInfo {
+    fixup::of(order).island
+}
+
+impl Emit<'_> {
+    pub(super) fn real(&mut self, inst: &Inst) -> Result {
+        let word = inst.encode()?;
+        if !self.target.features().contains(inst.requires()) {
+            // A rule chose a row above the target's level.
+            let fault = OperandFault::AboveLevel;
+            return Err(EmitError { inst: inst.name(), operand: "all", fault });
+        }
+        // No instruction with a prefix crosses a multiple of 64 bytes (1.6).
+        if inst.size() == 8 && self.buf.offset() % 64 == 60 {
+            self.real(&Inst::Nop)?;
+        }
+        let (bytes, size) = word_bytes(word, inst.size(), self.target.order());
+        for four in bytes[..size].chunks_exact(4) {
+            self.buf.put4([four[0], four[1], four[2], four[3]]);
+        }
+        Ok(())
+    }
+
+    pub(super) fn has(&self, features: Features) -> bool {
+        self.target.features().contains(features)
+    }
+
+    fn fixups(&self) -> &'static Fixups {
+        fixup::of(self.target.order())
+    }
+
+    pub(super) fn inst(&mut self, inst: &MInst, next: Option<Label>) -> Result {
+        match inst {
+            MInst::Real(inst) => self.real(inst),
+            MInst::Access { inst, code } => {
+                self.buf.trap_here(*code);
+                self.real(inst)
+            }
+            MInst::Move { rd, rm } => self.copy(*rd, *rm),
+            MInst::Const { rd, value } => self.constant(*rd, *value),
+            MInst::Float32 { rd, bits } => self.float32(*rd, *bits),
+            MInst::Float64 { rd, bits } => self.float64(*rd, *bits),
+            MInst::Symbol { rd, symbol } => self.symbol(*rd, symbol),
+            MInst::FrameAddr { rd, area, offset } => self.frame_addr(*rd, *area, *offset),
+            MInst::FrameLoad { rd, area, offset, data } => {
+                let offset = self.frame_offset(*area, *offset);
+                self.frame_load(*rd, offset, *data)
+            }
+            MInst::FrameStore { rt, area, offset, data } => {
+                let offset = self.frame_offset(*area, *offset);
+                self.frame_store(*rt, offset, *data)
+            }
+            MInst::Transfer { rd, rm, kind } => self.transfer(*rd, *rm, *kind),
+            MInst::SetIf { rd, cond, cr } => self.set_if(*rd, *cond, *cr),
+            MInst::Select { rd, cond, cr, new, .. } => self.select(*rd, *cond, *cr, *new),
+            MInst::Args { .. } => Ok(()),
+            MInst::Return { .. } => self.epilogue(),
+            MInst::Call(info) => self.call(info, Vec::new()),
+            MInst::TryCall(info) => self.try_call(info, next),
+            MInst::Landing { .. } => self.landing(),
+            MInst::LabelAddr { rd, label } => self.label_addr(*rd, *label),
+            MInst::TailCall(info) => self.tail_call(info),
+            MInst::Atomic(atomic) => self.atomic(atomic),
+            MInst::Jump { to } => self.jump(*to, next),
+            MInst::CondJump { cond, cr, then, other } => self.cond_jump(*cond, *cr, *then, *other, next),
+            MInst::Table { index, info } => self.table(*index, info),
+            MInst::TrapIf { cond, cr, code } => {
+                let label = self.buf.deferred_trap(*code);
+                self.branch_if(*cond, *cr, label)
+            }
+            MInst::Trap { code } => {
+                self.buf.trap_here(*code);
+                self.real(&Inst::Trap)
+            }
+        }
+    }
+
+    /// `mr rd, rs`, unless they are the same.
+    pub(super) fn copy(&mut self, rd: WritableReg, rs: Reg) -> Result {
+        if rd.to_reg() == rs {
+            return Ok(());
+        }
+        self.real(&Inst::Or { ra: rd, rs, rb: rs })
+    }
+
+    // ----- Constants -----
+
+    /// The first that gives it of
+    /// ```text
+    ///     li rd, k
+    ///     lis rd, high ; ori rd, rd, low                              or one of them
+    ///     li rd, k ; rotldi rd, rd, n                                 shifts among them
+    ///     li rd, k ; clrldi rd, rd, n
+    ///     li rd, low ; oris rd, rd, high
+    ///     lis rd, high ; ori rd, rd, low ; clrldi rd, rd, 32          or  sldi rd, rd, n
+    ///     …32 bits… ; rldimi rd, rd, 32, 0                            both halves alike
+    ///     …high half… ; sldi rd, rd, 32 ; oris rd, rd, … ; ori rd, rd, …
+    /// ```
+    pub(super) fn constant(&mut self, rd: WritableReg, value: u64) -> Result {
+        let signed = value as i64;
+        if self.short_constant(rd, signed)? {
+            return Ok(());
+        }
+        // A rotation of a number of 16 bits with its sign: a shift, if there are only zeros below.
+        for n in (1..64).rev() {
+            if let Some(si) = Simm16::new(value.rotate_right(n) as i64) {
+                self.real(&Inst::Li { rt: rd, si })?;
+                return self.rotate_clear(rd, n, 0);
+            }
+        }
+        let zeros = value.leading_zeros();
+        if let Some(si) = Simm16::new((value | !(u64::MAX >> zeros)) as i64) {
+            self.real(&Inst::Li { rt: rd, si })?;
+            return self.rotate_clear(rd, 0, zeros);
+        }
+        let (low, high) = (value as u16, (value >> 16) as u16);
+        if value >> 32 == 0 {
+            if let Some(si) = Simm16::new(low.into()) {
+                self.real(&Inst::Li { rt: rd, si })?;
+                return self.or_halves(rd, high, 0);
+            }
+            self.short_constant(rd, (value as i32).into())?;
+            return self.rotate_clear(rd, 0, 32);
+        }
+        let trailing = value.trailing_zeros();
+        let shifted = signed >> trailing;
+        if i32::try_from(shifted).is_ok() {
+            self.short_constant(rd, shifted)?;
+            return self.shift_left(rd, trailing);
+        }
+        if value >> 32 == value & 0xffff_ffff {
+            self.short_constant(rd, (value as i32).into())?;
+            let (sh, mb) = (Uimm6::from_low(32), Uimm6::ZERO);
+            return self.real(&Inst::Rldimi { ra: rd, ra_in: rd.to_reg(), rs: rd.to_reg(), sh, mb });
+        }
+        self.short_constant(rd, signed >> 32)?;
+        self.shift_left(rd, 32)?;
+        self.or_halves(rd, high, low)
+    }
+
+    /// A number of 32 bits with its sign, in one or two instructions. False, and nothing, if it has more.
+    fn short_constant(&mut self, rd: WritableReg, value: i64) -> core::result::Result<bool, EmitError> {
+        if let Some(si) = Simm16::new(value) {
+            self.real(&Inst::Li { rt: rd, si })?;
+            return Ok(true);
+        }
+        let Some(si) = Simm16::new(value >> 16) else { return Ok(false) };
+        self.real(&Inst::Lis { rt: rd, si })?;
+        self.or_halves(rd, 0, value as u16)?;
+        Ok(true)
+    }
+
+    /// `oris rd, rd, high ; ori rd, rd, low`, without what is 0
+    fn or_halves(&mut self, rd: WritableReg, high: u16, low: u16) -> Result {
+        let rs = rd.to_reg();
+        if high != 0 {
+            self.real(&Inst::Oris { ra: rd, rs, ui: Uimm16::from_low(high.into()) })?;
+        }
+        if low != 0 {
+            self.real(&Inst::Ori { ra: rd, rs, ui: Uimm16::from_low(low.into()) })?;
+        }
+        Ok(())
+    }
+
+    /// `rldicl rd, rd, sh, mb`
+    fn rotate_clear(&mut self, rd: WritableReg, sh: u32, mb: u32) -> Result {
+        let (sh, mb) = (Uimm6::from_low(sh), Uimm6::from_low(mb));
+        self.real(&Inst::Rldicl { ra: rd, rs: rd.to_reg(), sh, mb })
+    }
+
+    /// `sldi rd, rd, n`
+    fn shift_left(&mut self, rd: WritableReg, n: u32) -> Result {
+        let (sh, me) = (Uimm6::from_low(n), Uimm6::from_low(63 - n));
+        self.real(&Inst::Rldicr { ra: rd, rs: rd.to_reg(), sh, me })
+    }
+
+    /// ```text
+    ///     …bits… r0 ; stw r0, n(r1) ; lfs rd, n(r1)
+    /// ```
+    /// or as a double, see `float64`.
+    fn float32(&mut self, rd: WritableReg, bits: u32) -> Result {
+        if self.has(Features::POWER8) {
+            return self.float64(rd, widen(bits));
+        }
+        self.constant(w(R0), (bits as i32 as i64) as u64)?;
+        self.transfer(rd, R0, Transfer::ToSingle)
+    }
+
+    /// ```text
+    ///     xxlxor rd, rd, rd                        zero, with VSX
+    ///     …bits… r0 ; mtfprd rd, r0                from POWER8 on
+    ///     …bits… r0 ; std r0, n(r1) ; lfd rd, n(r1)
+    /// ```
+    fn float64(&mut self, rd: WritableReg, bits: u64) -> Result {
+        let vs = rd.to_reg();
+        if bits == 0 && self.has(Features::VSX) {
+            return self.real(&Inst::Xxlxor { xt: rd, xa: vs, xb: vs });
+        }
+        self.constant(w(R0), bits)?;
+        if self.has(Features::POWER8) {
+            return self.real(&Inst::Mtfprd { frt: rd, ra: R0 });
+        }
+        self.transfer(rd, R0, Transfer::ToFloat)
+    }
+
+    /// ```text
+    ///     std rm, n(r1) ; lfd rd, n(r1)          or the reverse, or of words
+    /// ```
+    fn transfer(&mut self, rd: WritableReg, rm: Reg, kind: Transfer) -> Result {
+        let below = i64::from(self.frame.scratch_offset());
+        let (d, ds) = (displacement(below), ds_offset(below));
+        match kind {
+            Transfer::ToFloat => {
+                self.real(&Inst::Std { rs: rm, ra: SP, d: ds })?;
+                self.real(&Inst::Lfd { frt: rd, ra: SP, d })
+            }
+            Transfer::FromFloat => {
+                self.real(&Inst::Stfd { frs: rm, ra: SP, d })?;
+                self.real(&Inst::Ld { rt: rd, ra: SP, d: ds })
+            }
+            Transfer::ToSingle => {
+                self.real(&Inst::Stw { rs: rm, ra: SP, d })?;
+                self.real(&Inst::Lfs { frt: rd, ra: SP, d })
+            }
+            Transfer::FromSingle => {
+                self.real(&Inst::Stfs { frs: rm, ra: SP, d })?;
+                self.real(&Inst::Lwz { rt: rd, ra: SP, d })
+            }
+        }
+    }
+
+    // ----- Addresses -----
+
+    /// The place of a relocation of 16 bits in the instruction that comes next.
+    fn half_reloc(&mut self, kind: crate::reloc::RelocKind, symbol: &ExternalName, addend: i64) {
+        let place = self.buf.offset() + reloc::half_offset(self.target.order());
+        self.buf.reloc_at(place, kind, symbol.clone(), addend);
+    }
+
+    /// Of the same module, and of others by a word in the table of contents:
+    /// ```text
+    ///     addis rd, r2, symbol@toc@ha ; addi rd, rd, symbol@toc@l
+    ///     addis rd, r2, symbol@got@ha ; ld rd, symbol@got@l(rd)      and the offset added
+    /// ```
+    fn symbol(&mut self, rd: WritableReg, symbol: &SymbolInfo) -> Result {
+        let ra = rd.to_reg();
+        let SymbolInfo { name, offset, colocated } = symbol;
+        if self.target.toc_free() {
+            return self.absolute(rd, name, *offset);
+        }
+        let in_place = *colocated && i32::try_from(*offset).is_ok();
+        let (high, low) =
+            if in_place { (reloc::TOC16_HA, reloc::TOC16_LO) } else { (reloc::GOT16_HA, reloc::GOT16_LO_DS) };
+        let addend = if in_place { *offset } else { 0 };
+        self.half_reloc(high, name, addend);
+        self.real(&Inst::Addis { rt: rd, ra: TOC, si: Simm16::ZERO })?;
+        self.half_reloc(low, name, addend);
+        if in_place {
+            return self.real(&Inst::Addi { rt: rd, ra, si: Simm16::ZERO });
+        }
+        self.real(&Inst::Ld { rt: rd, ra, d: DsOffset::ZERO })?;
+        self.add_offset(rd, ra, *offset)
+    }
+
+    /// A symbol's address, whatever it is:
+    /// ```text
+    ///     lis rd, symbol@highest ; ori rd, rd, symbol@higher ; sldi rd, rd, 32
+    ///     oris rd, rd, symbol@high ; ori rd, rd, symbol@l
+    /// ```
+    pub(super) fn absolute(&mut self, rd: WritableReg, symbol: &ExternalName, offset: i64) -> Result {
+        let (rs, ui) = (rd.to_reg(), Uimm16::ZERO);
+        self.half_reloc(reloc::ADDR16_HIGHEST, symbol, offset);
+        self.real(&Inst::Lis { rt: rd, si: Simm16::ZERO })?;
+        self.half_reloc(reloc::ADDR16_HIGHER, symbol, offset);
+        self.real(&Inst::Ori { ra: rd, rs, ui })?;
+        self.shift_left(rd, 32)?;
+        self.half_reloc(reloc::ADDR16_HIGH, symbol, offset);
+        self.real(&Inst::Oris { ra: rd, rs, ui })?;
+        self.half_reloc(reloc::ADDR16_LO, symbol, offset);
+        self.real(&Inst::Ori { ra: rd, rs, ui })
+    }
+
+    /// `rd = ra + offset`, which may be `r12` but not `r0`:
+    /// ```text
+    ///     addi rd, ra, offset
+    ///     addis rd, ra, high ; addi rd, rd, low
+    ///     …offset… r0 ; add rd, ra, r0
+    /// ```
+    pub(super) fn add_offset(&mut self, rd: WritableReg, ra: Reg, offset: i64) -> Result {
+        if offset == 0 {
+            return self.copy(rd, ra);
+        }
+        if let Some(si) = Simm16::new(offset) {
+            return self.real(&Inst::Addi { rt: rd, ra, si });
+        }
+        let (high, low) = high_low(offset);
+        if let Some(si) = high {
+            self.real(&Inst::Addis { rt: rd, ra, si })?;
+            if low == Simm16::ZERO {
+                return Ok(());
+            }
+            return self.real(&Inst::Addi { rt: rd, ra: rd.to_reg(), si: low });
+        }
+        self.constant(w(R0), offset as u64)?;
+        self.real(&Inst::Add { rt: rd, ra, rb: R0 })
+    }
+
+    /// The offset from the stack pointer of a place in an argument area.
+    fn frame_offset(&self, area: FrameArea, offset: i32) -> i64 {
+        self.frame.place(area, offset).0.into()
+    }
+
+    /// `rd = r1 + offset`; for a slot of large alignment rounded up:
+    /// ```text
+    ///     addi rd, r1, offset + align - 1
+    ///     clrrdi rd, rd, n
+    ///     addi rd, rd, offset in the slot
+    /// ```
+    fn frame_addr(&mut self, rd: WritableReg, area: FrameArea, offset: i32) -> Result {
+        let (start, align) = self.frame.place(area, offset);
+        if align == 1 {
+            return self.add_offset(rd, SP, start.into());
+        }
+        self.add_offset(rd, SP, i64::from(start) + i64::from(align) - 1)?;
+        let me = Uimm6::from_low(63 - align.trailing_zeros());
+        self.real(&Inst::Rldicr { ra: rd, rs: rd.to_reg(), sh: Uimm6::ZERO, me })?;
+        self.add_offset(rd, rd.to_reg(), offset.into())
+    }
+
+    /// A base and a displacement that is a multiple of 4 if `offset` is: `r1`, or
+    /// ```text
+    ///     addis r12, r1, high
+    /// ```
+    fn frame_base(&mut self, offset: i64) -> core::result::Result<(Reg, i64), EmitError> {
+        if Simm16::new(offset).is_some() {
+            return Ok((SP, offset));
+        }
+        let (high, low) = high_low(offset);
+        match high {
+            Some(si) => {
+                self.real(&Inst::Addis { rt: w(R12), ra: SP, si })?;
+                Ok((R12, low.value()))
+            }
+            None => {
+                self.add_offset(w(R12), SP, offset)?;
+                Ok((R12, 0))
+            }
+        }
+    }
+
+    fn frame_load(&mut self, rd: WritableReg, offset: i64, data: FrameData) -> Result {
+        let (ra, d) = self.frame_base(offset)?;
+        self.real(&match data {
+            FrameData::Doubleword => Inst::Ld { rt: rd, ra, d: ds_offset(d) },
+            FrameData::Double => Inst::Lfd { frt: rd, ra, d: displacement(d) },
+            FrameData::Single => Inst::Lfs { frt: rd, ra, d: displacement(d) },
+        })
+    }
+
+    fn frame_store(&mut self, rs: Reg, offset: i64, data: FrameData) -> Result {
+        let (ra, d) = self.frame_base(offset)?;
+        self.real(&match data {
+            FrameData::Doubleword => Inst::Std { rs, ra, d: ds_offset(d) },
+            FrameData::Double => Inst::Stfd { frs: rs, ra, d: displacement(d) },
+            FrameData::Single => Inst::Stfs { frs: rs, ra, d: displacement(d) },
+        })
+    }
+
+    // ----- Conditions -----
+
+    /// ```text
+    ///     setbc rd, bit                            from POWER10 on; setbcr if it should be clear
+    ///     mfocrf rd, cr
+    ///     rlwinm rd, rd, bit + 1, 31, 31
+    ///     xori rd, rd, 1                           if it should be clear
+    /// ```
+    fn set_if(&mut self, rd: WritableReg, cond: Cond, cr: Reg) -> Result {
+        let Cond { bit, set } = cond;
+        if self.has(Features::POWER10) {
+            return self.real(&if set {
+                Inst::Setbc { rt: rd, bi: cr, bit }
+            } else {
+                Inst::Setbcr { rt: rd, bi: cr, bit }
+            });
+        }
+        let number = field_number(cr);
+        self.real(&Inst::Mfocrf { rt: rd, fxm: cr_field(number) })?;
+        let rs = rd.to_reg();
+        let (sh, end) = (Uimm5::from_low(4 * number + bit as u32 + 1), Uimm5::from_low(31));
+        self.real(&Inst::Rlwinm { ra: rd, rs, sh, mb: end, me: end })?;
+        if set {
+            return Ok(());
+        }
+        self.real(&Inst::Xori { ra: rd, rs, ui: Uimm16::from_low(1) })
+    }
+
+    /// ```text
+    ///     bnot-cond cr, .+8
+    ///     mr rd, new                               or  fmr
+    /// ```
+    fn select(&mut self, rd: WritableReg, cond: Cond, cr: Reg, new: Reg) -> Result {
+        if rd.to_reg() == new {
+            return Ok(());
+        }
+        self.branch_near(cond.invert(), cr, 8)?;
+        match rd.to_reg().as_preg() {
+            Some(preg) if regs::class_of(preg) == regs::FPR => self.real(&Inst::Fmr { frt: rd, frb: new }),
+            _ => self.copy(rd, new),
+        }
+    }
+
+    /// A branch within an expansion, `distance` bytes from itself.
+    pub(super) fn branch_near(&mut self, cond: Cond, cr: Reg, distance: i64) -> Result {
+        let target = CondBranchOffset::new(distance).unwrap_or(CondBranchOffset::ZERO);
+        self.real(&Inst::Bc { cond, bi: cr, target })
+    }
+
+    // ----- Calls -----
+
+    /// The call, and `b normal` unless that comes next.
+    fn try_call(&mut self, info: &TryCallInfo, next: Option<Label>) -> Result {
+        let items = info.items(|slot| self.frame.spill(slot).unsigned_abs())?;
+        self.call(&info.call, items)?;
+        self.jump(info.then.normal, next)
+    }
+
+    /// The stack pointer is the frame's; the frame pointer, if there is one, is made anew: `mr r31, r1`
+    fn landing(&mut self) -> Result {
+        if !self.frame.frame_pointer {
+            return Ok(());
+        }
+        self.copy(w(Reg::from_preg(regs::FP)), SP)
+    }
+
+    /// The address of the next instruction but `ahead` bytes, in `r12`, and how many those are:
+    /// ```text
+    ///     addpcis r12, 0                           from POWER9 on
+    ///     mflr r0 ; bcl 20, 31, .+4 ; mflr r12 ; mtlr r0
+    /// ```
+    fn here(&mut self) -> core::result::Result<i64, EmitError> {
+        if self.has(Features::POWER9) {
+            self.real(&Inst::Addpcis { rt: w(R12), d: Simm16::ZERO })?;
+            return Ok(0);
+        }
+        self.real(&Inst::Mflr { rt: w(R0) })?;
+        self.real(&Inst::BclNext)?;
+        self.real(&Inst::Mflr { rt: w(R12) })?;
+        self.real(&Inst::Mtlr { rs: R0 })?;
+        Ok(8)
+    }
+
+    /// ```text
+    ///     …here… r12
+    ///     lwa r11, word - .(r12)
+    ///     add rd, r12, r11
+    ///     b over
+    ///     .long label - .                          and what `r12` is before it
+    /// over:
+    /// ```
+    fn label_addr(&mut self, rd: WritableReg, label: Label) -> Result {
+        let ahead = self.here()? + 12;
+        self.real(&Inst::Lwa { rt: w(R11), ra: R12, d: ds_offset(ahead) })?;
+        self.real(&Inst::Add { rt: rd, ra: R12, rb: R11 })?;
+        let over = self.buf.new_label();
+        self.branch_to(over)?;
+        let place = self.buf.offset();
+        self.buf.put_data(&fixup::word(ahead as u32, self.target.order()));
+        self.buf.fixup(place, label, self.fixups().distance);
+        self.buf.bind(over);
+        Ok(())
+    }
+
+    // ----- Branches -----
+
+    fn branch_to(&mut self, label: Label) -> Result {
+        let (place, kind) = (self.buf.offset(), self.fixups().branch);
+        self.real(&Inst::B { target: BranchOffset::ZERO })?;
+        self.buf.fixup(place, label, kind);
+        Ok(())
+    }
+
+    fn branch_if(&mut self, cond: Cond, cr: Reg, label: Label) -> Result {
+        let (place, kind) = (self.buf.offset(), self.fixups().cond_branch);
+        self.real(&Inst::Bc { cond, bi: cr, target: CondBranchOffset::ZERO })?;
+        self.buf.fixup(place, label, kind);
+        Ok(())
+    }
+
+    /// `b to`, unless it comes next.
+    fn jump(&mut self, to: Label, next: Option<Label>) -> Result {
+        if Some(to) == next { Ok(()) } else { self.branch_to(to) }
+    }
+
+    /// ```text
+    ///     bcond cr, then ; b other                 one or both of which may come next
+    /// ```
+    fn cond_jump(&mut self, cond: Cond, cr: Reg, then: Label, other: Label, next: Option<Label>) -> Result {
+        if then == other {
+            return self.jump(then, next);
+        }
+        if Some(then) == next {
+            return self.branch_if(cond.invert(), cr, other);
+        }
+        self.branch_if(cond, cr, then)?;
+        self.jump(other, next)
+    }
+
+    /// ```text
+    ///     cmplwi cr0, index, n                     or  …n… r12 ; cmplw cr0, index, r12
+    ///     bge cr0, default
+    ///     …here… r12
+    ///     sldi r11, index, 2
+    ///     addi r12, r12, table - .
+    ///     lwax r11, r12, r11
+    ///     add r12, r12, r11
+    ///     mtctr r12
+    ///     bctr
+    ///     .long target0 - table …
+    /// ```
+    fn table(&mut self, index: Reg, info: &TableInfo) -> Result {
+        let n = info.targets.len() as u32;
+        if n == 0 {
+            return self.branch_to(info.default);
+        }
+        match Uimm16::new(n) {
+            Some(ui) => self.real(&Inst::Cmplwi { bf: w(CR0), ra: index, ui })?,
+            None => {
+                self.constant(w(R12), n.into())?;
+                self.real(&Inst::Cmplw { bf: w(CR0), ra: index, rb: R12 })?;
+            }
+        }
+        self.branch_if(Cond::GE, CR0, info.default)?;
+        let ahead = self.here()? + 24;
+        let (sh, me) = (Uimm6::from_low(2), Uimm6::from_low(61));
+        self.real(&Inst::Rldicr { ra: w(R11), rs: index, sh, me })?;
+        self.real(&Inst::Addi { rt: w(R12), ra: R12, si: displacement(ahead) })?;
+        self.real(&Inst::Lwax { rt: w(R11), ra: R12, rb: R11 })?;
+        self.real(&Inst::Add { rt: w(R12), ra: R12, rb: R11 })?;
+        self.real(&Inst::Mtctr { rs: R12 })?;
+        self.real(&Inst::Bctr)?;
+        let (table, kind) = (self.buf.offset(), self.fixups().distance);
+        for label in &info.targets {
+            let place = self.buf.offset();
+            self.buf.put_data(&fixup::word(place.wrapping_sub(table), self.target.order()));
+            self.buf.fixup(place, *label, kind);
+        }
+        Ok(())
+    }
+
+    // ----- Moves of the allocator -----
+
+    pub(super) fn alloc_move(&mut self, from: Allocation, to: Allocation, class: RegClass) -> Result {
+        match (from, to) {
+            (Allocation::Reg(from), Allocation::Reg(to)) => self.reg_move(from, to, class),
+            (Allocation::Slot(slot), Allocation::Reg(to)) => self.reload(to, self.frame.spill(slot), class),
+            (Allocation::Reg(from), Allocation::Slot(slot)) => {
+                self.spill(from, self.frame.spill(slot), class)
+            }
+            (Allocation::Slot(from), Allocation::Slot(to)) => {
+                let (from, to) = (self.frame.spill(from), self.frame.spill(to));
+                self.copy_slot(from.into(), to.into(), class)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `mr`, `fmr`, `mcrf`
+    fn reg_move(&mut self, from: PReg, to: PReg, class: RegClass) -> Result {
+        if from == to {
+            return Ok(());
+        }
+        let (rd, rm) = (w(Reg::from_preg(to)), Reg::from_preg(from));
+        match class {
+            regs::FPR => self.real(&Inst::Fmr { frt: rd, frb: rm }),
+            regs::CR => self.real(&Inst::Mcrf { bf: rd, bfa: rm }),
+            _ => self.copy(rd, rm),
+        }
+    }
+
+    /// ```text
+    ///     ld rd, offset(r1)                        or  lfd
+    ///     lwz r0, offset(r1) ; rotrwi r0, r0, 4n ; mtocrf crn, r0
+    /// ```
+    fn reload(&mut self, to: PReg, offset: i32, class: RegClass) -> Result {
+        let reg = Reg::from_preg(to);
+        match class {
+            regs::FPR => self.frame_load(w(reg), offset.into(), FrameData::Double),
+            regs::CR => {
+                let (ra, d) = self.frame_base(offset.into())?;
+                self.real(&Inst::Lwz { rt: w(R0), ra, d: displacement(d) })?;
+                let number = field_number(reg);
+                self.rotate_word(32 - 4 * number)?;
+                self.real(&Inst::Mtocrf { fxm: cr_field(number), rs: R0 })
+            }
+            _ => self.frame_load(w(reg), offset.into(), FrameData::Doubleword),
+        }
+    }
+
+    /// The reverse. A field of the condition register is kept in the uppermost bits of a word, whichever it is:
+    /// ```text
+    ///     mfocrf r0, crn ; rotlwi r0, r0, 4n ; stw r0, offset(r1)
+    /// ```
+    fn spill(&mut self, from: PReg, offset: i32, class: RegClass) -> Result {
+        let reg = Reg::from_preg(from);
+        match class {
+            regs::FPR => self.frame_store(reg, offset.into(), FrameData::Double),
+            regs::CR => {
+                let number = field_number(reg);
+                self.real(&Inst::Mfocrf { rt: w(R0), fxm: cr_field(number) })?;
+                self.rotate_word(4 * number)?;
+                let (ra, d) = self.frame_base(offset.into())?;
+                self.real(&Inst::Stw { rs: R0, ra, d: displacement(d) })
+            }
+            _ => self.frame_store(reg, offset.into(), FrameData::Doubleword),
+        }
+    }
+
+    /// `rotlwi r0, r0, n`, unless that is nothing.
+    fn rotate_word(&mut self, n: u32) -> Result {
+        if n.is_multiple_of(32) {
+            return Ok(());
+        }
+        let (sh, mb, me) = (Uimm5::from_low(n), Uimm5::ZERO, Uimm5::from_low(31));
+        self.real(&Inst::Rlwinm { ra: w(R0), rs: R0, sh, mb, me })
+    }
+
+    /// `ld r0, from(r1) ; std r0, to(r1)`, or of words
+    fn copy_slot(&mut self, from: i64, to: i64, class: RegClass) -> Result {
+        if class != regs::CR {
+            self.frame_load(w(R0), from, FrameData::Doubleword)?;
+            return self.frame_store(R0, to, FrameData::Doubleword);
+        }
+        let (ra, d) = self.frame_base(from)?;
+        self.real(&Inst::Lwz { rt: w(R0), ra, d: displacement(d) })?;
+        let (ra, d) = self.frame_base(to)?;
+        self.real(&Inst::Stw { rs: R0, ra, d: displacement(d) })
+    }
+}
+
+/// A displacement that was made to fit.
+pub(super) fn displacement(d: i64) -> Simm16 {
+    debug_assert!(Simm16::new(d).is_some(), "the displacement {d} has more than 16 bits");
+    Simm16::new(d).unwrap_or(Simm16::ZERO)
+}
+
+/// The same of the DS form.
+fn ds_offset(d: i64) -> DsOffset {
+    debug_assert!(DsOffset::new(d).is_some(), "the displacement {d} is out of reach or no multiple of 4");
+    DsOffset::new(d).unwrap_or(DsOffset::ZERO)
+}
+
+/// An offset as what ADDIS adds, if it has 32 bits, and what a displacement adds to that.
+fn high_low(offset: i64) -> (Option<Simm16>, Simm16) {
+    let low = i64::from(offset as i16);
+    (Simm16::new(offset.wrapping_sub(low) >> 16), displacement(low))
+}
+
+/// The number of a field of the condition register.
+fn field_number(cr: Reg) -> u32 {
+    let index = cr.as_preg().map_or(0, |preg| preg.index() as u32);
+    debug_assert!((64..72).contains(&index), "{cr} is no field of the condition register");
+    index.wrapping_sub(regs::FIRST_CR.into()) & 7
+}
+
+/// A field as a mask.
+fn cr_field(number: u32) -> CrField {
+    match CrField::new(number & 7) {
+        Some(field) => field,
+        None => unreachable!("3 bits are below 8"),
+    }
+}
+
+/// The bits of a single in the format of doubles, as a load converts them: a signalling NaN stays one.
+fn widen(bits: u32) -> u64 {
+    let sign = u64::from(bits >> 31) << 63;
+    let (exponent, fraction) = (bits >> 23 & 0xff, u64::from(bits & 0x7f_ffff));
+    let magnitude = match (exponent, fraction) {
+        (0, 0) => 0,
+        (0, _) => {
+            // Subnormal: the highest one becomes the hidden bit.
+            let shift = fraction.leading_zeros() - 40;
+            let exponent = u64::from(1023 - 126 - shift);
+            exponent << 52 | (fraction << (shift + 29)) & ((1 << 52) - 1)
+        }
+        (0xff, _) => 0x7ff << 52 | fraction << 29,
+        (exponent, _) => u64::from(exponent + 1023 - 127) << 52 | fraction << 29,
+    };
+    sign | magnitude
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn singles_widen_as_their_values_do() {
+        for bits in [0, 1, 0x7f_ffff, 0x40_0000, 0x80_0000, 0x3f80_0000, 0x7f7f_ffff, 0x7f80_0000, 0x12_3456]
+        {
+            for bits in [bits, bits | 1 << 31] {
+                assert_eq!(widen(bits), f64::from(f32::from_bits(bits)).to_bits(), "{bits:#x}");
+            }
+        }
+        assert_eq!(widen(0x7fa0_0001), 0x7ff4_0000_2000_0000);
+    }
+
+    #[test]
+    fn offsets_split_into_halves_with_signs() {
+        for offset in [0x8000, 0x7fff, -0x8001, 0x1234_8765, -0x1234_8765, 0x7fff_0000] {
+            let (high, low) = high_low(offset);
+            assert_eq!(high.map(|high| (high.value() << 16) + low.value()), Some(offset));
+        }
+        assert_eq!(high_low(0x7fff_8000).0, None);
+    }
+}

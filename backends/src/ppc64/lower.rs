@@ -1,0 +1,764 @@
+//! What the PowerPC rules call: the glue between generated code and the framework, and the helpers that only look.
+//!
+//! The rules are `isle-rules/ppc64/*.isle`. Helpers that the generated code calls are named as the rules name them.
+
+use super::atomic::{Atomic, Width};
+use super::call::{self, CallKind};
+use super::imm::*;
+use super::minst::{Features, Inst as Ppc64Inst};
+use super::pseudo::{CallTarget, FrameArea, FrameData, MInst, SymbolInfo, TableInfo, Transfer};
+use super::regs;
+use super::target::Ppc64Target;
+use crate::coverage::RuleSet;
+use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
+use alloc::boxed::Box;
+use alloc::format;
+use smallvec::smallvec;
+use windlass_ir::{
+    AtomicRmwOp, Block, ExceptionTable, FuncRef, GlobalValue, GlobalValueData, Inst, InstData, IntCC,
+    MemFlags, Offset32, Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
+};
+use windlass_regalloc::RegClass;
+
+/// Selection of a function for PowerPC.
+pub(super) type Lower<'f> = machinst::Lower<'f, Ppc64Target>;
+
+/// Selects an instruction that does not branch.
+pub(super) fn lower_inst(cx: &mut Lower<'_>, inst: Inst) -> Option<InstOutput> {
+    generated::constructor_lower(&mut Rules { cx, labels: &[] }, inst)
+}
+
+/// Selects a branch.
+pub(super) fn lower_branch(cx: &mut Lower<'_>, inst: Inst, labels: &[Label]) -> Option<()> {
+    generated::constructor_lower_branch(&mut Rules { cx, labels }, inst, generated::Labels)
+}
+
+/// A constant: one register.
+pub(super) fn gen_constant(cx: &mut Lower<'_>, ty: Type, bits: u64) -> Option<ValueRegs> {
+    if !ty.is_int() || ty.bits() > 64 {
+        return None;
+    }
+    Some(ValueRegs::one(constant(cx, sign_extended(ty, bits))))
+}
+
+/// Of the numbers with the same low bits, as many as type `ty` has, the one with their sign above: it takes fewest
+/// instructions.
+fn sign_extended(ty: Type, bits: u64) -> u64 {
+    let above = 64 - ty.bits().clamp(1, 64);
+    ((bits << above) as i64 >> above) as u64
+}
+
+/// A constant in a register.
+pub(super) fn constant(cx: &mut Lower<'_>, value: u64) -> Reg {
+    let rd = cx.temp(regs::GPR);
+    cx.emit(MInst::Const { rd, value });
+    rd.to_reg()
+}
+
+/// What generated code works on.
+struct Rules<'a, 'f> {
+    cx: &'a mut Lower<'f>,
+    /// Where the branch at hand leads.
+    labels: &'a [Label],
+}
+
+#[allow(
+    clippy::all,
+    dead_code,
+    missing_docs,
+    unreachable_code,
+    unreachable_patterns,
+    unused_imports,
+    unused_mut,
+    unused_variables,
+    non_snake_case,
+    irrefutable_let_patterns,
+    reason = "generated"
+)]
+mod generated {
+    pub use super::super::imm::*;
+    pub use super::super::minst::Ppc64Inst;
+    pub use crate::machinst::types::{Class16, Class32, TypeClass};
+    pub use crate::machinst::{InstOutput, Label, Reg, ValueRegs, WritableReg};
+    pub use windlass_ir::immediates::*;
+    pub use windlass_ir::{
+        AtomicRmwOp, Block, BlockCall, Constant, ExceptionTable, FloatCC, FuncRef, GlobalValue, Immediate,
+        Inst, InstData, IntCC, JumpTable, MemFlags, Opcode, SigRef, StackSlot, TrapCode, Type, Value,
+        ValueList,
+    };
+
+    pub type Unit = ();
+    /// The labels of the branch at hand, which `Rules` keeps.
+    #[derive(Clone, Copy)]
+    pub struct Labels;
+    /// A condition on a field of the condition register.
+    #[derive(Clone, Copy)]
+    pub struct CrCond {
+        pub cond: Cond,
+        pub cr: Reg,
+    }
+    pub type RegPair = (Reg, Reg);
+    pub type Value2 = [Value; 2];
+    pub type Value3 = [Value; 3];
+    pub type BlockCall2 = [BlockCall; 2];
+
+    pub const I32: Type = windlass_ir::types::I32;
+    pub const CR_LT: CrBit = CrBit::Lt;
+    pub const CR_GT: CrBit = CrBit::Gt;
+    pub const CR_EQ: CrBit = CrBit::Eq;
+    pub const CR_SO: CrBit = CrBit::So;
+    pub const LT: Cond = Cond::LT;
+    pub const LE: Cond = Cond::LE;
+    pub const GT: Cond = Cond::GT;
+    pub const GE: Cond = Cond::GE;
+    pub const EQ: Cond = Cond::EQ;
+    pub const NE: Cond = Cond::NE;
+    pub const SO: Cond = Cond::SO;
+    pub const NS: Cond = Cond::NS;
+    pub const TO_EQ: TrapCond = TrapCond::EQ;
+    pub const TO_NE: TrapCond = TrapCond::NE;
+    pub const INT_DIVZ: TrapCode = TrapCode::INTEGER_DIVISION_BY_ZERO;
+    pub const INT_OVF: TrapCode = TrapCode::INTEGER_OVERFLOW;
+
+    include!(concat!(env!("OUT_DIR"), "/ppc64_lower.rs"));
+}
+
+use generated::{CrCond, RegPair, TypeClass};
+
+impl Rules<'_, '_> {
+    fn real(&mut self, inst: Ppc64Inst) {
+        self.cx.emit(MInst::Real(inst));
+    }
+
+    fn temp(&mut self) -> WritableReg {
+        self.cx.temp(regs::GPR)
+    }
+
+    fn has(&self, features: Features) -> Option<()> {
+        self.cx.machine.features().contains(features).then_some(())
+    }
+
+    /// A rule's own fault.
+    fn internal(&mut self, what: alloc::string::String) {
+        self.cx.fail(crate::CompileError::Internal { stage: "selection", what });
+    }
+
+    fn transfer(&mut self, class: RegClass, rm: Reg, kind: Transfer) -> Reg {
+        let rd = self.cx.temp(class);
+        self.cx.emit(MInst::Transfer { rd, rm, kind });
+        rd.to_reg()
+    }
+
+    /// `new` or `old` of a class, by a condition.
+    fn select(&mut self, class: RegClass, c: CrCond, new: Reg, old: Reg) -> Reg {
+        let rd = self.cx.temp(class);
+        let CrCond { cond, cr } = c;
+        self.cx.emit(MInst::Select { rd, cond, cr, new, old });
+        rd.to_reg()
+    }
+
+    /// `rlwinm rd, rs, sh, mb, me`
+    fn word_field(&mut self, rs: Reg, sh: u32, mb: u32, me: u32) -> Reg {
+        let rd = self.temp();
+        let (sh, mb, me) = (Uimm5::from_low(sh), Uimm5::from_low(mb), Uimm5::from_low(me));
+        self.real(Ppc64Inst::Rlwinm { ra: rd, rs, sh, mb, me });
+        rd.to_reg()
+    }
+
+    /// `rldicl rd, rs, sh, mb`
+    fn clear_left(&mut self, rs: Reg, sh: u32, mb: u32) -> Reg {
+        let rd = self.temp();
+        let (sh, mb) = (Uimm6::from_low(sh), Uimm6::from_low(mb));
+        self.real(Ppc64Inst::Rldicl { ra: rd, rs, sh, mb });
+        rd.to_reg()
+    }
+
+    /// A symbol's address.
+    fn symbol(&mut self, symbol: SymbolInfo) -> Reg {
+        self.cx.frame.uses_toc = true;
+        let rd = self.temp();
+        self.cx.emit(MInst::Symbol { rd, symbol: Box::new(symbol) });
+        rd.to_reg()
+    }
+}
+
+/// The constant's bits below a type's width with its sign above, as a number.
+fn signed_const(cx: &Lower<'_>, v: Value) -> Option<i64> {
+    if cx.value_type(v).bits() > 64 {
+        return None;
+    }
+    cx.signed_constant(v)
+}
+
+/// The rules of the selector.
+pub(super) static RULES: RuleSet = RuleSet::new("ppc64", generated::RULES);
+
+impl generated::Context for Rules<'_, '_> {
+    fn rule_fired(&mut self, index: u32) {
+        self.cx.rule_fired(&RULES, index);
+    }
+
+    // ----- Types and constants -----
+
+    fn type_class(&mut self, ty: Type) -> TypeClass {
+        TypeClass::of(ty)
+    }
+    fn int_to_64(&mut self, ty: Type) -> Option<Type> {
+        (ty.is_int() && ty.bits() <= 64).then_some(ty)
+    }
+    fn ty_bits(&mut self, ty: Type) -> u32 {
+        ty.bits()
+    }
+    fn value_type(&mut self, v: Value) -> Type {
+        self.cx.value_type(v)
+    }
+    fn type_of(&mut self, v: Value) -> Type {
+        self.cx.value_type(v)
+    }
+    fn u64_const(&mut self, v: Value) -> Option<u64> {
+        self.cx.constant(v)
+    }
+    fn i64_const(&mut self, v: Value) -> Option<i64> {
+        self.cx.signed_constant(v)
+    }
+    fn nonzero_const(&mut self, v: Value) -> Option<u64> {
+        self.cx.constant(v).filter(|&k| k != 0)
+    }
+    fn safe_divisor(&mut self, v: Value) -> Option<u64> {
+        let signed = self.cx.signed_constant(v)?;
+        (signed != 0 && signed != -1).then_some(signed as u64)
+    }
+    fn u64_low(&mut self, k: u64) -> u32 {
+        k as u32
+    }
+    fn u64_high(&mut self, k: u64) -> u32 {
+        (k >> 32) as u32
+    }
+    fn i64_bits(&mut self, k: i64) -> u64 {
+        k as u64
+    }
+    fn imm64_bits(&mut self, k: generated::Imm64) -> u64 {
+        k.get() as u64
+    }
+    fn imm64(&mut self, k: u64) -> Reg {
+        constant(self.cx, k)
+    }
+    fn sign_above(&mut self, ty: Type, k: u64) -> u64 {
+        sign_extended(ty, k)
+    }
+    fn simm(&mut self, k: i64) -> Simm16 {
+        Simm16::new(k).unwrap_or_else(|| {
+            self.internal(format!("a rule wants {k} in 16 bits"));
+            Simm16::ZERO
+        })
+    }
+    fn uimm(&mut self, k: u32) -> Uimm16 {
+        Uimm16::from_low(k)
+    }
+    fn uimm5(&mut self, k: u32) -> Uimm5 {
+        Uimm5::from_low(k)
+    }
+    fn uimm6(&mut self, k: u32) -> Uimm6 {
+        Uimm6::from_low(k)
+    }
+    fn simm16(&mut self, v: Value) -> Option<Simm16> {
+        Simm16::new(signed_const(self.cx, v)?)
+    }
+    fn neg_simm16(&mut self, v: Value) -> Option<Simm16> {
+        Simm16::new(signed_const(self.cx, v)?.checked_neg()?)
+    }
+    fn simm16_high(&mut self, v: Value) -> Option<Simm16> {
+        let k = signed_const(self.cx, v)?;
+        if k & 0xffff == 0 { Simm16::new(k >> 16) } else { None }
+    }
+    fn simm16_positive(&mut self, v: Value) -> Option<Simm16> {
+        Simm16::new(signed_const(self.cx, v)?).filter(|k| k.value() >= 0)
+    }
+    fn uimm16(&mut self, v: Value) -> Option<Uimm16> {
+        Uimm16::new(u32::try_from(self.cx.constant(v)?).ok()?)
+    }
+    fn uimm16_high(&mut self, v: Value) -> Option<Uimm16> {
+        let k = u32::try_from(self.cx.constant(v)?).ok()?;
+        if k & 0xffff == 0 { Uimm16::new(k >> 16) } else { None }
+    }
+    fn word_mask(&mut self, v: Value) -> Option<WordMask> {
+        WordMask::new(self.cx.constant(v)? as u32)
+    }
+    fn mask_begin(&mut self, m: WordMask) -> Uimm5 {
+        m.mb
+    }
+    fn mask_end(&mut self, m: WordMask) -> Uimm5 {
+        m.me
+    }
+    fn low_ones(&mut self, v: Value) -> Option<Uimm6> {
+        let k = self.cx.constant(v)?;
+        (k != 0 && k & k.wrapping_add(1) == 0).then(|| self.uimm6(k.leading_zeros()))
+    }
+    fn high_ones(&mut self, v: Value) -> Option<Uimm6> {
+        let k = !self.cx.constant(v)?;
+        (k != u64::MAX && k & k.wrapping_add(1) == 0).then(|| self.uimm6(k.leading_zeros().wrapping_sub(1)))
+    }
+
+    // ----- Instructions and registers -----
+
+    fn value2(&mut self, v: [Value; 2]) -> (Value, Value) {
+        (v[0], v[1])
+    }
+    fn value3(&mut self, v: [Value; 3]) -> (Value, Value, Value) {
+        (v[0], v[1], v[2])
+    }
+    fn inst_data(&mut self, inst: Inst) -> (Type, InstData) {
+        (self.cx.func.dfg.ctrl_type(inst), self.cx.func.dfg.insts[inst])
+    }
+    fn def_inst(&mut self, v: Value) -> Option<Inst> {
+        self.cx.pure_def(v)
+    }
+    fn writable_reg_to_reg(&mut self, r: WritableReg) -> Reg {
+        r.to_reg()
+    }
+    fn reg_pair(&mut self, a: Reg, b: Reg) -> RegPair {
+        (a, b)
+    }
+    fn pair_lo(&mut self, p: RegPair) -> Reg {
+        p.0
+    }
+    fn pair_hi(&mut self, p: RegPair) -> Reg {
+        p.1
+    }
+    fn reg(&mut self, v: Value) -> Reg {
+        let regs = self.cx.put_in_regs(v);
+        regs.only_reg().unwrap_or_else(|| {
+            let ty = self.cx.value_type(v);
+            self.internal(format!("a rule wants {v} of type {ty} in one register"));
+            Reg::NONE
+        })
+    }
+    fn regs(&mut self, v: Value) -> ValueRegs {
+        self.cx.put_in_regs(v)
+    }
+    fn lo(&mut self, r: ValueRegs) -> Reg {
+        r.regs().first().copied().unwrap_or(Reg::NONE)
+    }
+    fn hi(&mut self, r: ValueRegs) -> Reg {
+        r.regs().get(1).copied().unwrap_or(Reg::NONE)
+    }
+    fn part(&mut self, v: Value, n: u32) -> Reg {
+        self.cx.put_in_regs(v).regs().get(n as usize).copied().unwrap_or(Reg::NONE)
+    }
+    fn four(&mut self, a: Reg, b: Reg, c: Reg, d: Reg) -> ValueRegs {
+        ValueRegs::four([a, b, c, d])
+    }
+    fn one(&mut self, r: Reg) -> ValueRegs {
+        ValueRegs::one(r)
+    }
+    fn two(&mut self, l: Reg, h: Reg) -> ValueRegs {
+        ValueRegs::two(l, h)
+    }
+    fn output(&mut self, r: ValueRegs) -> InstOutput {
+        smallvec![r]
+    }
+    fn output2(&mut self, r: ValueRegs, s: ValueRegs) -> InstOutput {
+        smallvec![r, s]
+    }
+    fn output_none(&mut self) -> InstOutput {
+        smallvec![]
+    }
+    fn no_op(&mut self) {}
+    fn zero_extended(&mut self, v: Value) -> Option<Value> {
+        zero_extended(self.cx, v).then_some(v)
+    }
+
+    // ----- Features -----
+
+    fn has_fprnd(&mut self) -> Option<()> {
+        self.has(Features::FPRND)
+    }
+    fn has_isel(&mut self) -> Option<()> {
+        self.has(Features::ISEL)
+    }
+    fn has_power6(&mut self) -> Option<()> {
+        self.has(Features::POWER6)
+    }
+    fn has_power7(&mut self) -> Option<()> {
+        self.has(Features::POWER7)
+    }
+    fn has_power8(&mut self) -> Option<()> {
+        self.has(Features::POWER8)
+    }
+    fn has_power9(&mut self) -> Option<()> {
+        self.has(Features::POWER9)
+    }
+    fn has_power10(&mut self) -> Option<()> {
+        self.has(Features::POWER10)
+    }
+    fn has_vsx(&mut self) -> Option<()> {
+        self.has(Features::VSX)
+    }
+
+    // ----- Emission -----
+
+    fn ppc64_emit(&mut self, inst: &Ppc64Inst) {
+        self.real(inst.clone());
+    }
+    fn ppc64_temp_gpr(&mut self) -> WritableReg {
+        self.temp()
+    }
+    fn ppc64_temp_fpr(&mut self) -> WritableReg {
+        self.cx.temp(regs::FPR)
+    }
+    fn ppc64_temp_cr(&mut self) -> WritableReg {
+        self.cx.temp(regs::CR)
+    }
+    fn copy(&mut self, rm: Reg) -> Reg {
+        let rd = self.temp();
+        self.cx.emit(MInst::Move { rd, rm });
+        rd.to_reg()
+    }
+
+    // ----- Shifts and fields -----
+
+    fn sldi(&mut self, rs: Reg, n: u32) -> Reg {
+        if n == 0 {
+            return rs;
+        }
+        let rd = self.temp();
+        let (sh, me) = (self.uimm6(n), self.uimm6(63 - n.min(63)));
+        self.real(Ppc64Inst::Rldicr { ra: rd, rs, sh, me });
+        rd.to_reg()
+    }
+    fn srdi(&mut self, rs: Reg, n: u32) -> Reg {
+        if n == 0 { rs } else { self.clear_left(rs, 64 - n.min(64), n) }
+    }
+    fn slwi(&mut self, rs: Reg, n: u32) -> Reg {
+        if n == 0 { rs } else { self.word_field(rs, n, 0, 31 - n.min(31)) }
+    }
+    fn srwi(&mut self, rs: Reg, n: u32) -> Reg {
+        self.word_field(rs, 32 - n.min(32), n, 31)
+    }
+    fn low_bits(&mut self, rs: Reg, n: u32) -> Reg {
+        self.clear_left(rs, 0, 64 - n.clamp(1, 64))
+    }
+    fn field(&mut self, ty: Type, rs: Reg, n: u32) -> Reg {
+        let width = ty.bits().clamp(1, 32);
+        let n = n.min(width - 1);
+        self.word_field(rs, 32 - n, 32 - (width - n), 31)
+    }
+    fn amount_const(&mut self, ty: Type, k: u64) -> u32 {
+        (k % u64::from(ty.bits().max(1))) as u32
+    }
+    fn minus_const(&mut self, width: u32, n: u32) -> u32 {
+        (width - n.min(width)) % width
+    }
+
+    // ----- Conditions -----
+
+    fn on(&mut self, cond: Cond, cr: Reg) -> CrCond {
+        CrCond { cond, cr }
+    }
+    fn invert(&mut self, c: CrCond) -> CrCond {
+        CrCond { cond: c.cond.invert(), ..c }
+    }
+    fn cond_of(&mut self, cc: &IntCC) -> Cond {
+        match cc {
+            IntCC::Equal => Cond::EQ,
+            IntCC::NotEqual => Cond::NE,
+            IntCC::SignedLessThan | IntCC::UnsignedLessThan => Cond::LT,
+            IntCC::SignedGreaterThanOrEqual | IntCC::UnsignedGreaterThanOrEqual => Cond::GE,
+            IntCC::SignedGreaterThan | IntCC::UnsignedGreaterThan => Cond::GT,
+            IntCC::SignedLessThanOrEqual | IntCC::UnsignedLessThanOrEqual => Cond::LE,
+        }
+    }
+    fn signed_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
+        cc.is_signed().then_some(*cc)
+    }
+    fn unsigned_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
+        (!cc.is_signed()).then_some(*cc)
+    }
+    fn inverse_cc(&mut self, cc: &IntCC) -> IntCC {
+        cc.complement()
+    }
+    fn trap_cond(&mut self, cc: &IntCC) -> TrapCond {
+        match cc {
+            IntCC::Equal => TrapCond::EQ,
+            IntCC::NotEqual => TrapCond::NE,
+            IntCC::SignedLessThan => TrapCond::LT,
+            IntCC::SignedGreaterThanOrEqual => TrapCond::GT.or(TrapCond::EQ),
+            IntCC::SignedGreaterThan => TrapCond::GT,
+            IntCC::SignedLessThanOrEqual => TrapCond::LT.or(TrapCond::EQ),
+            IntCC::UnsignedLessThan => TrapCond::LTU,
+            IntCC::UnsignedGreaterThanOrEqual => TrapCond::GTU.or(TrapCond::EQ),
+            IntCC::UnsignedGreaterThan => TrapCond::GTU,
+            IntCC::UnsignedLessThanOrEqual => TrapCond::LTU.or(TrapCond::EQ),
+        }
+    }
+    fn bool_of(&mut self, c: CrCond) -> Reg {
+        let rd = self.temp();
+        self.cx.emit(MInst::SetIf { rd, cond: c.cond, cr: c.cr });
+        rd.to_reg()
+    }
+    fn choose(&mut self, c: CrCond, new: Reg, old: Reg) -> Reg {
+        if self.has(Features::ISEL).is_none() {
+            return self.select(regs::GPR, c, new, old);
+        }
+        let rd = self.temp();
+        let (ra, rb) = if c.cond.set { (new, old) } else { (old, new) };
+        self.real(Ppc64Inst::Isel { rt: rd, ra, rb, bc: c.cr, bit: c.cond.bit });
+        rd.to_reg()
+    }
+    fn choose_float(&mut self, c: CrCond, new: Reg, old: Reg) -> Reg {
+        self.select(regs::FPR, c, new, old)
+    }
+    fn trap_if(&mut self, c: CrCond, code: TrapCode) {
+        self.cx.emit(MInst::TrapIf { cond: c.cond, cr: c.cr, code });
+    }
+    fn trap_always(&mut self, code: TrapCode) {
+        self.cx.emit(MInst::Trap { code });
+    }
+    fn trap_inst(&mut self, inst: &Ppc64Inst, code: TrapCode) {
+        self.cx.emit(MInst::Access { inst: inst.clone(), code });
+    }
+
+    // ----- Floating point -----
+
+    fn float32(&mut self, k: generated::Ieee32) -> Reg {
+        let rd = self.cx.temp(regs::FPR);
+        self.cx.emit(MInst::Float32 { rd, bits: k.bits() });
+        rd.to_reg()
+    }
+    fn float64(&mut self, k: generated::Ieee64) -> Reg {
+        self.float_bits(k.bits())
+    }
+    fn float_bits(&mut self, bits: u64) -> Reg {
+        let rd = self.cx.temp(regs::FPR);
+        self.cx.emit(MInst::Float64 { rd, bits });
+        rd.to_reg()
+    }
+    fn to_float_memory(&mut self, rm: Reg) -> Reg {
+        self.transfer(regs::FPR, rm, Transfer::ToFloat)
+    }
+    fn from_float_memory(&mut self, rm: Reg) -> Reg {
+        self.transfer(regs::GPR, rm, Transfer::FromFloat)
+    }
+    fn to_single_memory(&mut self, rm: Reg) -> Reg {
+        self.transfer(regs::FPR, rm, Transfer::ToSingle)
+    }
+    fn from_single_memory(&mut self, rm: Reg) -> Reg {
+        self.transfer(regs::GPR, rm, Transfer::FromSingle)
+    }
+    fn scalar_float(&mut self, ty: Type) -> Option<Type> {
+        matches!(ty, types::F32 | types::F64).then_some(ty)
+    }
+
+    // ----- Memory -----
+
+    fn in_reach(&mut self, off: Offset32, scale: u32) -> Option<i32> {
+        displacement(off.0.into(), scale)
+    }
+    fn sum_in_reach(&mut self, off: Offset32, k: i64, scale: u32) -> Option<i32> {
+        displacement(k.checked_add(off.0.into())?, scale)
+    }
+    fn offset_bits(&mut self, off: Offset32) -> u64 {
+        i64::from(off.0) as u64
+    }
+    fn zero_offset(&mut self, off: Offset32) -> Option<()> {
+        (off.0 == 0).then_some(())
+    }
+    fn disp(&mut self, off: i32) -> Simm16 {
+        self.simm(off.into())
+    }
+    fn disp4(&mut self, off: i32) -> DsOffset {
+        DsOffset::new(off.into()).unwrap_or_else(|| {
+            self.internal(format!("a rule wants the displacement {off} in 14 bits"));
+            DsOffset::ZERO
+        })
+    }
+    fn access(&mut self, flags: MemFlags, inst: &Ppc64Inst) {
+        self.cx.emit(match flags.trap_code() {
+            Some(code) => MInst::Access { inst: inst.clone(), code },
+            None => MInst::Real(inst.clone()),
+        });
+    }
+    fn native(&mut self, flags: MemFlags) -> Option<MemFlags> {
+        (!is_swapped(self.cx, flags)).then_some(flags)
+    }
+    fn swapped(&mut self, flags: MemFlags) -> Option<MemFlags> {
+        is_swapped(self.cx, flags).then_some(flags)
+    }
+    fn slot_addr(&mut self, slot: StackSlot, off: Offset32) -> Reg {
+        let rd = self.temp();
+        self.cx.emit(MInst::FrameAddr { rd, area: FrameArea::Slot(slot), offset: off.0 });
+        rd.to_reg()
+    }
+    fn global_addr(&mut self, gv: GlobalValue) -> Option<Reg> {
+        match &self.cx.func.global_values[gv] {
+            GlobalValueData::Symbol { name, offset, tls: false, colocated, .. } => {
+                let symbol = SymbolInfo { name: name.clone(), offset: *offset, colocated: *colocated };
+                Some(self.symbol(symbol))
+            }
+            _ => None,
+        }
+    }
+    fn function_addr(&mut self, func: FuncRef) -> Reg {
+        let data = &self.cx.func.dfg.ext_funcs[func];
+        let symbol = SymbolInfo { name: data.name.clone(), offset: 0, colocated: data.colocated };
+        self.symbol(symbol)
+    }
+
+    // ----- Atomic accesses -----
+
+    fn rmw(&mut self, flags: MemFlags, ty: Type, op: &AtomicRmwOp, address: Reg, operand: Reg) -> Reg {
+        let (old, new) = (self.temp(), self.temp());
+        let swapped = is_swapped(self.cx, flags) && ty != types::I8;
+        let width = Width { bytes: ty.bytes() as u8, swapped, code: flags.trap_code() };
+        self.cx.emit(MInst::Atomic(Box::new(Atomic::Rmw { old, new, address, operand, op: *op, width })));
+        old.to_reg()
+    }
+    fn cas(&mut self, flags: MemFlags, ty: Type, address: Reg, expected: Reg, new: Reg) -> Reg {
+        let (old, temp) = (self.temp(), self.temp());
+        let width = Width { bytes: ty.bytes() as u8, swapped: false, code: flags.trap_code() };
+        self.cx.emit(MInst::Atomic(Box::new(Atomic::Cas { old, temp, address, expected, new, width })));
+        old.to_reg()
+    }
+
+    // ----- Registers that the machine keeps -----
+
+    fn stack_pointer(&mut self) -> Reg {
+        self.copy(Reg::from_preg(regs::SP))
+    }
+    fn frame_pointer(&mut self) -> Reg {
+        self.cx.frame.frame_record = true;
+        let rd = self.temp();
+        self.cx.emit(MInst::FrameAddr { rd, area: FrameArea::Record, offset: 0 });
+        rd.to_reg()
+    }
+    fn return_address(&mut self) -> Reg {
+        self.cx.frame.frame_record = true;
+        let rd = self.temp();
+        let (area, data) = (FrameArea::Record, FrameData::Doubleword);
+        self.cx.emit(MInst::FrameLoad { rd, area, offset: RETURN_ADDRESS, data });
+        rd.to_reg()
+    }
+    fn pinned(&mut self) -> Option<Reg> {
+        if !self.cx.machine.settings.enable_pinned_reg {
+            self.cx.unsupported("the pinned register without the setting enable_pinned_reg".into());
+            return None;
+        }
+        Some(Reg::from_preg(regs::PINNED))
+    }
+    fn set_pinned(&mut self, pinned: Reg, rm: Reg) {
+        self.cx.emit(MInst::Move { rd: WritableReg::from_reg(pinned), rm });
+    }
+
+    // ----- Control flow -----
+
+    fn label(&mut self, _: generated::Labels, i: u32) -> Label {
+        self.labels[i as usize]
+    }
+    fn emit_jump(&mut self, to: Label) {
+        self.cx.emit(MInst::Jump { to });
+    }
+    fn emit_cond_jump(&mut self, c: CrCond, then: Label, other: Label) {
+        self.cx.emit(MInst::CondJump { cond: c.cond, cr: c.cr, then, other });
+    }
+    fn emit_table(&mut self, index: Reg, _: generated::Labels) {
+        let info = Box::new(TableInfo { default: self.labels[0], targets: self.labels[1..].to_vec() });
+        self.cx.emit(MInst::Table { index, info });
+    }
+    fn gen_call(&mut self, func: FuncRef, args: ValueList) -> Option<InstOutput> {
+        let kind = self.by_name(func);
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        call::gen_call(self.cx, kind, args)
+    }
+    fn gen_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<InstOutput> {
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        let (&callee, args) = args.split_first()?;
+        let callee = self.reg(callee);
+        call::gen_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+    }
+    fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
+        let kind = self.by_name(func);
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        call::gen_tail_call(self.cx, kind, args)
+    }
+    fn gen_tail_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<()> {
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        let (&callee, args) = args.split_first()?;
+        let callee = self.reg(callee);
+        call::gen_tail_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+    }
+    fn gen_try_call(&mut self, func: FuncRef, args: ValueList, table: ExceptionTable) -> Option<()> {
+        let kind = self.by_name(func);
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        call::gen_try_call(self.cx, kind, args, table, self.labels)
+    }
+    fn gen_try_call_indirect(&mut self, args: ValueList, table: ExceptionTable) -> Option<()> {
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        let (&callee, args) = args.split_first()?;
+        let callee = Some(self.reg(callee));
+        let sig = self.cx.func.dfg.exception_tables[table].sig;
+        call::gen_try_call(
+            self.cx,
+            CallKind { target: CallTarget::Reg, callee, sig },
+            args,
+            table,
+            self.labels,
+        )
+    }
+    fn handler_address(&mut self, block: Block, index: u32) -> Reg {
+        match self.cx.handler_label(block, index) {
+            Some(label) => {
+                let rd = self.temp();
+                self.cx.emit(MInst::LabelAddr { rd, label });
+                rd.to_reg()
+            }
+            // Of a call that is never made: no exception comes there.
+            None => constant(self.cx, 0),
+        }
+    }
+    fn gen_return(&mut self, args: ValueList) -> Option<()> {
+        let args = args.as_slice(&self.cx.func.dfg.value_lists);
+        call::gen_return(self.cx, args)
+    }
+}
+
+/// Where a caller's frame has the return address (ELFv2 2.2.3.1).
+const RETURN_ADDRESS: i32 = 16;
+
+impl Rules<'_, '_> {
+    /// A call of a function by name.
+    fn by_name(&self, func: FuncRef) -> CallKind {
+        let data = &self.cx.func.dfg.ext_funcs[func];
+        let target = CallTarget::Name { symbol: data.name.clone(), colocated: data.colocated };
+        CallKind { target, callee: None, sig: data.signature }
+    }
+}
+
+/// A displacement of 16 bits that is a multiple of `scale`.
+fn displacement(offset: i64, scale: u32) -> Option<i32> {
+    (offset % i64::from(scale) == 0).then_some(i32::from(i16::try_from(offset).ok()?))
+}
+
+/// Is memory in the other byte order?
+fn is_swapped(cx: &Lower<'_>, flags: MemFlags) -> bool {
+    let order = cx.machine.order();
+    flags.endianness(order) != order
+}
+
+/// Does the register of `v`, a value of at most 64 bits, hold zeros above its type's width?
+pub(super) fn zero_extended(cx: &Lower<'_>, v: Value) -> bool {
+    let ty = cx.value_type(v);
+    if ty == types::I64 {
+        return true;
+    }
+    let Some(inst) = cx.def(v) else { return false };
+    let data = &cx.func.dfg.insts[inst];
+    match data.opcode() {
+        // Constants are made with their sign above.
+        Opcode::Iconst => cx.signed_constant(v).is_some_and(|k| k >= 0),
+        Opcode::Icmp | Opcode::Fcmp => true,
+        // Loads clear the rest.
+        Opcode::Load | Opcode::Uload8 | Opcode::Uload16 | Opcode::AtomicLoad => true,
+        Opcode::Popcnt | Opcode::Clz | Opcode::Ctz | Opcode::Ushr => true,
+        _ => false,
+    }
+}

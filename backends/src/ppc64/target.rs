@@ -1,0 +1,400 @@
+//! The PowerPC targets: settings, and the glue between the framework and this folder.
+
+use super::abi::AbiOptions;
+use super::emit::{self, Emit};
+use super::frame::{Frame, FrameOptions};
+use super::minst::{self, Features, Inst as RealInst, level};
+use super::pseudo::MInst;
+use super::regs::{self, RegOptions};
+use super::{lower, startup};
+use crate::builtins::RuntimeNames;
+use crate::compiled::{CompiledCode, FrameLayout};
+use crate::context::Context;
+use crate::coverage::RuleSet;
+use crate::error::CompileError;
+use crate::legalize::{self, Native, Runtime};
+use crate::machinst::buffer::IslandInfo;
+use crate::machinst::{
+    Buffer, EmitError, FrameNeeds, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
+};
+use crate::settings::{SettingError, Settings, parse_bool};
+use crate::target::{
+    ElfInfo, Emulator, FunctionSymbols, Startup, Target, TargetBuilder, TargetEntry, VCodeStage,
+};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use target_lexicon::Triple;
+use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type, types};
+use windlass_regalloc::{Allocation, Output, RegClass, RegFile};
+
+/// What distinguishes one PowerPC target from another before any setting.
+struct Variant {
+    name: &'static str,
+    triple: &'static str,
+    features: Features,
+    elf: ElfInfo,
+    emulator: Emulator,
+}
+
+const PPC64LE_TRIPLE: &str = "powerpc64le-unknown-linux-gnu";
+const PPC64_TRIPLE: &str = "powerpc64-unknown-linux-gnu";
+const PPC64V2_TRIPLE: &str = "powerpc64-unknown-linux-musl";
+
+static PPC64LE_VARIANT: Variant = Variant {
+    name: "ppc64le",
+    triple: PPC64LE_TRIPLE,
+    features: level::POWER8,
+    elf: super::elf::V2_LITTLE,
+    emulator: Emulator { program: "qemu-ppc64le", args: &["-cpu", "power8"], package: "qemu-user" },
+};
+
+static PPC64_VARIANT: Variant = Variant {
+    name: "ppc64",
+    triple: PPC64_TRIPLE,
+    features: level::PPC970,
+    elf: super::elf::V1_BIG,
+    emulator: Emulator { program: "qemu-ppc64", args: &["-cpu", "970fx"], package: "qemu-user" },
+};
+
+static PPC64V2_VARIANT: Variant =
+    Variant { name: "ppc64v2", triple: PPC64V2_TRIPLE, elf: super::elf::V2_BIG, ..PPC64_VARIANT };
+
+/// `ppc64le`: POWER8, little-endian, the second ABI.
+pub const PPC64LE: TargetEntry = TargetEntry {
+    name: "ppc64le",
+    triple: PPC64LE_TRIPLE,
+    doc: "64-bit POWER, little-endian, from POWER8 on, ELFv2, Linux",
+    builder: || Box::new(Ppc64Builder::new(&PPC64LE_VARIANT)),
+};
+
+/// `ppc64`: PowerPC 970, big-endian, the first ABI.
+pub const PPC64: TargetEntry = TargetEntry {
+    name: "ppc64",
+    triple: PPC64_TRIPLE,
+    doc: "64-bit POWER, big-endian, from the PowerPC 970 on, ELFv1, Linux",
+    builder: || Box::new(Ppc64Builder::new(&PPC64_VARIANT)),
+};
+
+/// `ppc64v2`: PowerPC 970, big-endian, the second ABI, as systems with musl have it.
+pub const PPC64V2: TargetEntry = TargetEntry {
+    name: "ppc64v2",
+    triple: PPC64V2_TRIPLE,
+    doc: "64-bit POWER, big-endian, from the PowerPC 970 on, ELFv2, Linux with musl",
+    builder: || Box::new(Ppc64Builder::new(&PPC64V2_VARIANT)),
+};
+
+struct Ppc64Builder {
+    variant: &'static Variant,
+    settings: Settings,
+    features: Features,
+    toc_free: bool,
+}
+
+impl Ppc64Builder {
+    fn new(variant: &'static Variant) -> Ppc64Builder {
+        Ppc64Builder { variant, settings: Settings::default(), features: variant.features, toc_free: false }
+    }
+}
+
+impl TargetBuilder for Ppc64Builder {
+    fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), SettingError> {
+        if self.settings.set(name, value)? {
+            return Ok(());
+        }
+        if name == "toc_free" {
+            self.toc_free = parse_bool(name, value)?;
+            return Ok(());
+        }
+        let feature = Features::NAMES.iter().find(|(feature, _)| *feature == name);
+        let Some(&(_, feature)) = feature else {
+            let target = self.variant.name;
+            return Err(SettingError(format!("{target} has no setting or feature '{name}'")));
+        };
+        if parse_bool(name, value)? {
+            self.features = self.features.union(level::closure(feature));
+        } else if self.variant.features.contains(feature) {
+            let target = self.variant.name;
+            return Err(SettingError(format!(
+                "feature {name} is part of {target} and cannot be switched off"
+            )));
+        } else {
+            self.features = self.features.without(feature);
+        }
+        Ok(())
+    }
+
+    fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
+        let variant = self.variant;
+        let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
+        let mut reserved = 0;
+        if self.settings.preserve_frame_pointers {
+            reserved |= 1 << regs::FP.index();
+        }
+        if self.settings.enable_pinned_reg {
+            reserved |= 1 << regs::PINNED.index();
+        }
+        let features = self.features;
+        let has = |name: &str| {
+            Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits))
+        };
+        let mut native = Native::new(generated::NATIVE, has);
+        if self.settings.stress.legalize_core {
+            native.retain(legalize::is_core);
+        }
+        Ok(Box::new(Ppc64Target {
+            variant,
+            triple,
+            regs: regs::reg_file(&RegOptions { reserved }),
+            settings: self.settings,
+            features,
+            toc_free: self.toc_free,
+            native,
+        }))
+    }
+}
+
+/// A 64-bit POWER target.
+pub struct Ppc64Target {
+    variant: &'static Variant,
+    triple: Triple,
+    regs: RegFile,
+    pub(super) settings: Settings,
+    features: Features,
+    toc_free: bool,
+    native: Native,
+}
+
+mod generated {
+    use crate::legalize::NativeRow;
+    use windlass_ir::Opcode;
+    include!(concat!(env!("OUT_DIR"), "/ppc64_native.rs"));
+}
+
+impl Ppc64Target {
+    /// The features of the processor.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Byte order of code and data.
+    pub(super) fn order(&self) -> Endianness {
+        self.variant.elf.endianness
+    }
+
+    /// What calling conventions depend on.
+    pub(super) fn abi(&self) -> AbiOptions {
+        let ElfInfo { functions, endianness, .. } = self.variant.elf;
+        AbiOptions { v1: functions.has_descriptors(), big: endianness == Endianness::Big }
+    }
+
+    /// Are addresses made of instructions alone, without a table of contents?
+    pub(super) fn toc_free(&self) -> bool {
+        self.toc_free
+    }
+}
+
+impl Target for Ppc64Target {
+    fn name(&self) -> &'static str {
+        self.variant.name
+    }
+    fn triple(&self) -> &Triple {
+        &self.triple
+    }
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+    fn address_type(&self) -> Type {
+        types::I64
+    }
+    fn endianness(&self) -> Endianness {
+        self.order()
+    }
+    fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError> {
+        compile::compile(self, func, cx)
+    }
+    fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError> {
+        Ok(compile::legalized(self, func, cx)?.map(|(legal, _)| legal))
+    }
+    fn print_vcode(
+        &self,
+        func: &Function,
+        stage: VCodeStage,
+        cx: &mut Context,
+    ) -> Result<String, CompileError> {
+        compile::print_vcode(self, func, stage, cx)
+    }
+    fn disassemble(&self, code: &[u8]) -> Option<(usize, String)> {
+        let (length, inst) = minst::decode_bytes(code, self.order())?;
+        Some((length, inst.to_string()))
+    }
+    fn elf(&self) -> &ElfInfo {
+        &self.variant.elf
+    }
+    fn rules(&self) -> Option<&'static RuleSet> {
+        Some(&super::lower::RULES)
+    }
+    fn emulator(&self) -> &Emulator {
+        &self.variant.emulator
+    }
+    fn startup(&self) -> Startup {
+        startup::startup(&self.variant.elf)
+    }
+    fn runtime_names(&self) -> RuntimeNames {
+        super::runtime::NAMES
+    }
+}
+
+impl Machine for Ppc64Target {
+    type Inst = MInst;
+    type Frame = Frame;
+
+    fn name(&self) -> &'static str {
+        self.variant.name
+    }
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+    fn address_type(&self) -> Type {
+        types::I64
+    }
+    fn regs(&self) -> &RegFile {
+        &self.regs
+    }
+    fn classes_of(&self, ty: Type) -> Option<&'static [RegClass]> {
+        Some(match ty {
+            types::I8 | types::I16 | types::I32 | types::I64 => &[regs::GPR],
+            types::I128 => &[regs::GPR, regs::GPR],
+            types::F32 | types::F64 => &[regs::FPR],
+            _ => return None,
+        })
+    }
+    fn native(&self) -> &Native {
+        &self.native
+    }
+    fn runtime(&self, opcode: Opcode, result: Type, operand: Type) -> Option<Runtime> {
+        super::runtime::routine(opcode, result, operand)
+    }
+    fn runtime_compare(&self, _: FloatCC, _: Type) -> Option<Runtime> {
+        None
+    }
+    fn endianness(&self) -> Endianness {
+        self.order()
+    }
+    fn strict_alignment(&self) -> bool {
+        false
+    }
+    fn code_alignment(&self) -> u32 {
+        // What prefixed instructions must not cross is a multiple of this.
+        if self.features.contains(Features::POWER10) { 64 } else { 16 }
+    }
+
+    fn lower_inst(&self, cx: &mut Lower<'_, Self>, inst: Inst) -> Option<InstOutput> {
+        lower::lower_inst(cx, inst)
+    }
+    fn lower_branch(&self, cx: &mut Lower<'_, Self>, inst: Inst, labels: &[Label]) -> Option<()> {
+        lower::lower_branch(cx, inst, labels)
+    }
+    fn gen_constant(&self, cx: &mut Lower<'_, Self>, ty: Type, bits: u64) -> Option<ValueRegs> {
+        lower::gen_constant(cx, ty, bits)
+    }
+    fn gen_entry(&self, cx: &mut Lower<'_, Self>) {
+        super::call::gen_entry(cx);
+    }
+    fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput> {
+        crate::machinst::abi::try_return(cx, inst, sig)
+    }
+    fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput> {
+        Some(super::call::gen_landing(cx))
+    }
+    fn gen_jump(&self, label: Label) -> MInst {
+        MInst::Jump { to: label }
+    }
+    fn check_selected(&self, vcode: &VCode<MInst>) -> Result<(), CompileError> {
+        check_flags(vcode)
+    }
+
+    fn frame(&self, func: &Function, needs: &FrameNeeds, allocation: &Output) -> Result<Frame, CompileError> {
+        let options = FrameOptions {
+            abi: self.abi(),
+            global_entries: self.variant.elf.functions == FunctionSymbols::TwoEntries && !self.toc_free,
+            frame_pointer: self.settings.preserve_frame_pointers,
+        };
+        Frame::new(func, needs, allocation, options)
+    }
+    fn frame_layout(&self, frame: &Frame) -> FrameLayout {
+        frame.layout()
+    }
+    fn local_entry(&self, frame: &Frame) -> u32 {
+        frame.local_entry()
+    }
+    fn island_info(&self) -> &'static IslandInfo {
+        emit::island(self.order())
+    }
+    fn room(&self, inst: &MInst) -> Room {
+        emit::room(inst)
+    }
+    fn move_room(&self) -> Room {
+        emit::MOVE_ROOM
+    }
+    fn prologue_room(&self) -> Room {
+        emit::PROLOGUE_ROOM
+    }
+    fn emit_prologue(&self, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
+        Emit { target: self, frame, buf }.prologue()
+    }
+    fn emit(
+        &self,
+        inst: &MInst,
+        frame: &Frame,
+        next: Option<Label>,
+        buf: &mut Buffer,
+    ) -> Result<(), EmitError> {
+        Emit { target: self, frame, buf }.inst(inst, next)
+    }
+    fn emit_move(
+        &self,
+        from: Allocation,
+        to: Allocation,
+        class: RegClass,
+        frame: &Frame,
+        buf: &mut Buffer,
+    ) -> Result<(), EmitError> {
+        Emit { target: self, frame, buf }.alloc_move(from, to, class)
+    }
+    fn emit_trap(&self, code: TrapCode, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
+        Emit { target: self, frame, buf }.inst(&MInst::Trap { code }, None)
+    }
+    fn emit_padding(&self, bytes: u32, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
+        let mut emit = Emit { target: self, frame, buf };
+        for _ in 0..bytes.div_ceil(4) {
+            emit.real(&RealInst::Nop)?;
+        }
+        Ok(())
+    }
+}
+
+/// NOTE[ppc64-carry]: the carry bit is no register of the allocator's. Rules emit what sets it right before what
+/// reads it, with nothing between that sets it; what the allocator and the emitter insert never does. This
+/// checks the rules.
+fn check_flags(vcode: &VCode<MInst>) -> Result<(), CompileError> {
+    if !cfg!(debug_assertions) {
+        return Ok(());
+    }
+    for block in 0..vcode.num_blocks() {
+        let mut known = false;
+        for inst in &vcode.insts[vcode.block_range(block)] {
+            if inst.reads_flags() && !known {
+                return Err(CompileError::Internal {
+                    stage: "selection",
+                    what: format!("{inst:?} reads the carry that nothing in its block has set"),
+                });
+            }
+            known |= inst.sets_flags();
+            if matches!(inst, MInst::Call(_) | MInst::TryCall(_)) {
+                known = false;
+            }
+        }
+    }
+    Ok(())
+}
