@@ -46,6 +46,10 @@ pub struct Settings {
     pub tls_model: TlsModel,
     /// `preserve_frame_pointers`: every function keeps a frame pointer.
     pub preserve_frame_pointers: bool,
+    /// `enable_probestack`: frames are touched page by page, so that no function steps over a guard page.
+    pub enable_probestack: bool,
+    /// `probestack_size_log2=N`: the guard has 2 to the power of N bytes, 8 to 24.
+    pub probestack_size_log2: Option<u8>,
     /// Settings that make small programs reach rare paths. They change code, never its meaning.
     pub stress: Stress,
 }
@@ -83,7 +87,6 @@ pub const NEUTRAL: &[&str] = &[
     "enable_multi_ret_implicit_sret",
     "enable_nan_canonicalization",
     "enable_pcc",
-    "enable_probestack",
     "enable_safepoints",
     "enable_simd",
     "enable_table_access_spectre_mitigation",
@@ -93,8 +96,6 @@ pub const NEUTRAL: &[&str] = &[
     "log2_min_function_alignment",
     "machine_code_cfg_info",
     "probestack_func_adjusts_sp",
-    "probestack_size_log2",
-    "probestack_strategy",
     "regalloc_algorithm",
     "regalloc_verbose_logs",
     "stack_switch_model",
@@ -130,6 +131,11 @@ pub fn parse_number<T: core::str::FromStr>(name: &str, value: Option<&str>) -> R
 }
 
 impl Settings {
+    /// The size of the page that probes must not step over, in bytes; none without probes.
+    pub fn probe_page(&self) -> Option<u32> {
+        self.enable_probestack.then(|| 1 << self.probestack_size_log2.unwrap_or(12))
+    }
+
     /// Sets `name` to `value`. `Ok(false)` if no target-independent setting has that name.
     ///
     /// # Errors
@@ -165,6 +171,22 @@ impl Settings {
             "inst_ranges" => self.inst_ranges = parse_bool(name, value)?,
             "enable_pinned_reg" => self.enable_pinned_reg = parse_bool(name, value)?,
             "preserve_frame_pointers" => self.preserve_frame_pointers = parse_bool(name, value)?,
+            "enable_probestack" => self.enable_probestack = parse_bool(name, value)?,
+            "probestack_size_log2" => {
+                let log2 = parse_number(name, value)?;
+                if !(8..=24).contains(&log2) {
+                    return Err(SettingError(format!("probestack_size_log2 is 8 to 24, not {log2}")));
+                }
+                self.probestack_size_log2 = Some(log2);
+            }
+            // There is no routine to call: both are done in line, by a loop where that is shorter.
+            "probestack_strategy" => {
+                if !matches!(value, Some("inline" | "outline")) {
+                    let value = value.unwrap_or("");
+                    let what = format!("probestack_strategy is inline or outline, not '{value}'");
+                    return Err(SettingError(what));
+                }
+            }
             "stress_max_regs" => self.stress.max_regs = Some(parse_number(name, value)?),
             "stress_spill_all" => self.stress.spill_all = parse_bool(name, value)?,
             "stress_random_regs" => self.stress.random_regs = Some(parse_number(name, value)?),

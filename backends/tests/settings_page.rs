@@ -24,7 +24,12 @@ fn every_setting_of_the_page_exists() {
     let page = page();
     for section in ["Of every target", "Stress"] {
         for name in names(&page, section) {
-            let value = if ["opt_level", "tls_model"].contains(&name) { "none" } else { "1" };
+            let value = match name {
+                "opt_level" | "tls_model" => "none",
+                "probestack_size_log2" => "12",
+                "probestack_strategy" => "inline",
+                _ => "1",
+            };
             assert_eq!(Settings::default().set(name, Some(value)), Ok(true), "{name}");
         }
     }

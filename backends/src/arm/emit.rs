@@ -22,12 +22,12 @@ use alloc::vec::Vec;
 use windlass_ir::{ExternalName, TrapCode};
 use windlass_regalloc::{Allocation, PReg, RegClass};
 
-const IP: Reg = Reg::from_preg(regs::IP);
-const SP: Reg = Reg::from_preg(regs::SP);
-const PC: Reg = Reg::from_preg(regs::PC);
-const LR: Reg = Reg::from_preg(regs::LR);
+pub(super) const IP: Reg = Reg::from_preg(regs::IP);
+pub(super) const SP: Reg = Reg::from_preg(regs::SP);
+pub(super) const PC: Reg = Reg::from_preg(regs::PC);
+pub(super) const LR: Reg = Reg::from_preg(regs::LR);
 
-const fn w(reg: Reg) -> WritableReg {
+pub(super) const fn w(reg: Reg) -> WritableReg {
     WritableReg::from_reg(reg)
 }
 
@@ -331,7 +331,7 @@ impl Emit<'_> {
     ///     movw rd, #:lower16:symbol ; movt rd, #:upper16:symbol
     /// ```
     /// The addend of a MOVW/MOVT pair has 16 bits in objects of REL type: larger ones are added.
-    fn symbol(&mut self, rd: WritableReg, symbol: &ExternalName, offset: i32) -> Result {
+    pub(super) fn symbol(&mut self, rd: WritableReg, symbol: &ExternalName, offset: i32) -> Result {
         let in_place = if i16::try_from(offset).is_ok() { offset } else { 0 };
         let has_movw = self.target.features().contains(Features::V6T2);
         if !has_movw || self.target.settings.opt_level == OptLevel::Size {
@@ -375,7 +375,7 @@ impl Emit<'_> {
     ///     add rd, rn, #imm1 ; add rd, rd, #imm2
     ///     movw ip, #low ; movt ip, #high ; add rd, rn, ip
     /// ```
-    fn add_offset(&mut self, rd: WritableReg, rn: Reg, offset: u32) -> Result {
+    pub(super) fn add_offset(&mut self, rd: WritableReg, rn: Reg, offset: u32) -> Result {
         if offset == 0 {
             return self.copy(rd, rn);
         }
@@ -423,7 +423,7 @@ impl Emit<'_> {
     ///     ldr rd, [sp, #offset]
     ///     movw ip, #low ; movt ip, #high ; ldr rd, [sp, ip]
     /// ```
-    fn load_word(&mut self, rd: WritableReg, offset: u32) -> Result {
+    pub(super) fn load_word(&mut self, rd: WritableReg, offset: u32) -> Result {
         match Offset12::new(offset as i32) {
             Some(off) => self.real(&Inst::LdrImm { rt: rd, rn: SP, off }),
             None => {
@@ -442,103 +442,6 @@ impl Emit<'_> {
                 self.real(&Inst::StrReg { rt, rn: SP, sign: Sign::Plus, rm: IP })
             }
         }
-    }
-
-    /// `add sp, sp, #imm` for each eight bits of `bytes`: needs no register.
-    fn raise_sp(&mut self, bytes: u32) -> Result {
-        for imm in chunks(bytes) {
-            self.real(&Inst::AddImm { rd: w(SP), rn: SP, imm })?;
-        }
-        Ok(())
-    }
-
-    /// The reverse of `raise_sp`.
-    fn lower_sp(&mut self, bytes: u32) -> Result {
-        for imm in chunks(bytes) {
-            self.real(&Inst::SubImm { rd: w(SP), rn: SP, imm })?;
-        }
-        Ok(())
-    }
-
-    /// `sub sp, sp, #tail ; push {list} ; vpush {list} ; sub sp, sp, #local`
-    pub(super) fn prologue(&mut self) -> Result {
-        self.check_stack()?;
-        self.lower_sp(self.frame.tail_bytes)?;
-        if let Some(list) = PushList::new(self.frame.pushed) {
-            self.real(&Inst::Push { list })?;
-        } else if self.frame.pushed != 0 {
-            self.real(&Inst::PushOne { rt: LR })?;
-        }
-        if self.target.settings.preserve_frame_pointers {
-            // The frame pointer points at its own saved value, next below `lr`.
-            let below = (self.frame.pushed & ((1 << regs::FP.index()) - 1)).count_ones() * 4;
-            self.add_offset(w(Reg::from_preg(regs::FP)), SP, below)?;
-        }
-        let (first, count) = self.frame.vpushed;
-        if let Some(list) = DRegList::new(first.into(), count.into()) {
-            self.real(&Inst::VpushF64 { list })?;
-        }
-        let local = self.frame.local_bytes;
-        if local == 0 {
-            return Ok(());
-        }
-        match ArmImm::encode(local) {
-            Some(imm) => self.real(&Inst::SubImm { rd: w(SP), rn: SP, imm }),
-            None => {
-                self.constant(w(IP), local)?;
-                self.real(&Inst::Sub { rd: w(SP), rn: SP, rm: IP })
-            }
-        }
-    }
-
-    /// The reverse of the prologue, and `pop {…, pc}` or `bx lr`.
-    fn epilogue(&mut self) -> Result {
-        let above = self.frame.tail_bytes + self.frame.popped_bytes;
-        if above != 0 {
-            self.take_down(above)?;
-            return self.real(&Inst::Bx { rm: LR });
-        }
-        let local = self.frame.local_bytes;
-        if local != 0 {
-            match ArmImm::encode(local) {
-                Some(imm) => self.real(&Inst::AddImm { rd: w(SP), rn: SP, imm })?,
-                None => {
-                    self.constant(w(IP), local)?;
-                    self.real(&Inst::Add { rd: w(SP), rn: SP, rm: IP })?;
-                }
-            }
-        }
-        let (first, count) = self.frame.vpushed;
-        if let Some(list) = DRegList::new(first.into(), count.into()) {
-            self.real(&Inst::VpopF64 { list })?;
-        }
-        if self.frame.pushed == 0 {
-            return self.real(&Inst::Bx { rm: LR });
-        }
-        // `pc` gets what `lr` was.
-        let popped = self.frame.pushed & !(1 << regs::LR.index()) | 1 << regs::PC.index();
-        match PushList::new(popped) {
-            Some(list) => self.real(&Inst::Pop { list }),
-            None => self.real(&Inst::PopOne { rt: w(PC) }),
-        }
-    }
-
-    /// ```text
-    ///     add sp, sp, #local ; vpop {list} ; pop {list} ; add sp, sp, #above
-    /// ```
-    /// Leaves `ip` as it is.
-    fn take_down(&mut self, above: u32) -> Result {
-        self.raise_sp(self.frame.local_bytes)?;
-        let (first, count) = self.frame.vpushed;
-        if let Some(list) = DRegList::new(first.into(), count.into()) {
-            self.real(&Inst::VpopF64 { list })?;
-        }
-        if let Some(list) = PushList::new(self.frame.pushed) {
-            self.real(&Inst::Pop { list })?;
-        } else if self.frame.pushed != 0 {
-            self.real(&Inst::PopOne { rt: w(LR) })?;
-        }
-        self.raise_sp(above)
     }
 
     /// The frame goes, but for the callee's arguments, which lie where its caller's caller expects to have them taken off.
@@ -623,7 +526,7 @@ impl Emit<'_> {
         Ok(())
     }
 
-    fn branch_if(&mut self, cond: Cond, label: Label) -> Result {
+    pub(super) fn branch_if(&mut self, cond: Cond, label: Label) -> Result {
         let place = self.buf.offset();
         self.real(&Inst::BCc { cond, target: BranchOffset::ZERO })?;
         self.buf.fixup(place, label, &BRANCH);
@@ -789,7 +692,7 @@ fn two_immediates(value: u32) -> Option<(ArmImm, ArmImm)> {
 }
 
 /// `bytes` as a sum of modified immediates, at most four.
-fn chunks(bytes: u32) -> impl Iterator<Item = ArmImm> {
+pub(super) fn chunks(bytes: u32) -> impl Iterator<Item = ArmImm> {
     let mut rest = bytes;
     core::iter::from_fn(move || {
         let low = rest & 0xff_u32.wrapping_shl(rest.trailing_zeros() & !1);

@@ -1,5 +1,6 @@
 //! Frames of ARM functions, drawn in `NOTES.md`.
 
+use super::prologue::Limit;
 use super::pseudo::FrameArea;
 use super::regs;
 use crate::compiled::FrameLayout;
@@ -29,6 +30,8 @@ pub struct Frame {
     pub popped_bytes: u32,
     /// Bytes below what is pushed.
     pub local_bytes: u32,
+    /// Below what the frame must not reach.
+    pub limit: Option<Limit>,
     spill_offset: u32,
     slots: SecondaryMap<StackSlot, SlotPlace>,
 }

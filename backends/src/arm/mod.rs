@@ -6,7 +6,7 @@
 //! | `imm.rs`, `regs.rs` | immediates that are valid by construction, registers |
 //! | `target.rs` | the targets and their settings; the framework's view of the machine |
 //! | `lower.rs`, `isle-rules/arm/` | selection: rules, and the helpers that they call |
-//! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
+//! | `abi.rs`, `call.rs`, `frame.rs`, `prologue.rs` | where arguments are, code around calls, frames, how they come and go |
 //! | `pseudo.rs`, `emit.rs` | pseudo-instructions, and the words that instructions become |
 //! | `align.rs` | checks of addresses, when a stress setting asks for them |
 //! | `atomic.rs`, `kernel.rs` | loops of exclusive accesses; the kernel's helpers |
@@ -27,6 +27,7 @@ pub mod kernel;
 mod lower;
 pub mod minst;
 mod patterns;
+mod prologue;
 mod pseudo;
 pub mod regs;
 pub mod reloc;

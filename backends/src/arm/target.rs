@@ -5,16 +5,19 @@ use super::emit::{self, Emit};
 use super::frame::Frame;
 use super::imm::Cond;
 use super::minst::{Features, Inst as RealInst, level};
+use super::prologue::{self, Limit, LimitStart};
 use super::pseudo::MInst;
 use super::regs::{self, RegOptions};
-use super::{lower, startup};
+use super::{align, lower, startup};
 use crate::builtins::RuntimeNames;
 use crate::compiled::{CompiledCode, FrameLayout};
 use crate::context::Context;
 use crate::coverage::RuleSet;
 use crate::error::CompileError;
 use crate::legalize::{self, Native, Runtime};
+use crate::machinst::abi::{AbiMachine, Location, Param, Place};
 use crate::machinst::buffer::IslandInfo;
+use crate::machinst::stack::{self, LimitStep, StackLimit};
 use crate::machinst::{
     Buffer, EmitError, FrameNeeds, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
 };
@@ -26,7 +29,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use target_lexicon::Triple;
-use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type, types};
+use windlass_ir::{
+    Endianness, FloatCC, Function, GlobalValueData, Inst, Opcode, SigRef, TrapCode, Type, types,
+};
 use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
 
 /// What distinguishes one ARM target from another before any setting.
@@ -269,6 +274,33 @@ impl ArmTarget {
         self.kernel_helpers || self.features.contains(Features::V6K)
     }
 
+    /// Where the stack limit of `func` is.
+    fn stack_limit(&self, func: &Function) -> Result<Option<Limit>, String> {
+        let Some(StackLimit { start, steps }) = StackLimit::of(func)? else { return Ok(None) };
+        for step in &steps {
+            if let LimitStep::Load(_, flags) = *step {
+                prologue::check_limit_load(flags, self.is_strict())?;
+            }
+        }
+        let start = match start {
+            stack::LimitStart::Param(index) => match self.sig_abi(&func.signature)?.params.get(index) {
+                Some(Param::Value(Location { parts, .. })) => match parts.first() {
+                    Some(&Place::Reg(preg)) => LimitStart::Reg(Reg::from_preg(preg)),
+                    Some(&Place::Memory(offset)) => LimitStart::Incoming(offset),
+                    None => return Ok(None),
+                },
+                _ => return Err("a stack limit in a context that is a structure".into()),
+            },
+            stack::LimitStart::Symbol(gv) => match &func.global_values[gv] {
+                GlobalValueData::Symbol { name, offset, .. } => {
+                    LimitStart::Symbol(name.clone(), *offset as u32)
+                }
+                _ => return Err("a stack limit that starts nowhere".into()),
+            },
+        };
+        Ok(Some(Limit { start, steps }))
+    }
+
     /// What a call destroys.
     pub(super) fn call_clobbers(&self) -> UnitSet {
         self.call_clobbers
@@ -403,7 +435,13 @@ impl Machine for ArmTarget {
     }
 
     fn frame(&self, func: &Function, needs: &FrameNeeds, allocation: &Output) -> Result<Frame, CompileError> {
-        Frame::new(func, needs, allocation, self.settings.preserve_frame_pointers)
+        let mut frame = Frame::new(func, needs, allocation, self.settings.preserve_frame_pointers)?;
+        frame.limit = self.stack_limit(func).map_err(|what| CompileError::Unsupported {
+            target: self.variant.name,
+            inst: None,
+            what,
+        })?;
+        Ok(frame)
     }
     fn frame_layout(&self, frame: &Frame) -> FrameLayout {
         frame.layout()
@@ -417,8 +455,10 @@ impl Machine for ArmTarget {
     fn move_room(&self) -> Room {
         emit::move_room(self)
     }
-    fn prologue_room(&self) -> Room {
-        emit::move_room(self)
+    fn prologue_room(&self, frame: &Frame) -> Room {
+        let loads = frame.limit.as_ref().map_or(0, |limit| limit.steps.len() as u32);
+        // The stack pointer itself is checked too.
+        align::more_room(self, prologue::room(frame), Some(loads + 2))
     }
     fn emit_prologue(&self, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
         Emit { target: self, frame, buf }.prologue()

@@ -21,14 +21,10 @@
 use super::lower::{InstOutput, Lower, ValueRegs};
 use super::pseudo::FrameArea;
 use super::{Machine, Reg, WritableReg};
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
-use windlass_ir::{
-    ArgumentExtension, ArgumentPurpose, Function, GlobalValue, GlobalValueData, Inst, MemFlags, SigRef,
-    Signature, Type, Value,
-};
+use windlass_ir::{ArgumentExtension, Inst, SigRef, Signature, Type, Value};
 use windlass_regalloc::{PReg, RegClass};
 
 /// Where a part of a value is.
@@ -425,72 +421,4 @@ pub fn try_return<M: AbiMachine>(cx: &mut Lower<'_, M>, inst: Inst, sig: SigRef)
     cx.set_try_results(inst, core::mem::take(&mut results.regs));
     results.finish(cx, FrameArea::Outgoing);
     Some(outputs)
-}
-
-// ----- Stack limits -----
-
-/// How a function's stack limit is found: where to start, and what to do with what is there, in order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StackLimit {
-    /// The context parameter's index; or the symbol that is the value to start with, a global value.
-    pub start: LimitStart,
-    /// From there to the limit.
-    pub steps: Vec<LimitStep>,
-}
-
-/// Where the way to a stack limit starts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LimitStart {
-    /// The parameter of this index, in a register or on the stack as the convention has it.
-    Param(usize),
-    /// A symbol's address: a global value that is one.
-    Symbol(GlobalValue),
-}
-
-/// A step on the way to a stack limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LimitStep {
-    /// Load an address from so many bytes behind.
-    Load(i32, MemFlags),
-    /// Add.
-    Add(i64),
-}
-
-impl StackLimit {
-    /// The stack limit of `func`, if it has one.
-    ///
-    /// # Errors
-    /// What is not supported, which is a limit in thread-local storage.
-    pub fn of(func: &Function) -> Result<Option<StackLimit>, String> {
-        let Some(mut at) = func.stack_limit else { return Ok(None) };
-        let mut steps = Vec::new();
-        // The verifier has seen to it that the chain ends.
-        let start = loop {
-            match func.global_values[at] {
-                GlobalValueData::Load { base, offset, flags, .. } => {
-                    steps.push(LimitStep::Load(offset, flags));
-                    at = base;
-                }
-                GlobalValueData::IAddImm { base, offset, .. } => {
-                    steps.push(LimitStep::Add(offset));
-                    at = base;
-                }
-                GlobalValueData::VMContext => {
-                    match func.signature.special_param_index(ArgumentPurpose::VMContext) {
-                        Some(index) => break LimitStart::Param(index),
-                        None => return Err("a stack limit in a context that is no parameter".into()),
-                    }
-                }
-                GlobalValueData::Symbol { tls: true, ref name, .. } => {
-                    return Err(format!("a stack limit in thread-local storage, {name}"));
-                }
-                GlobalValueData::Symbol { .. } => break LimitStart::Symbol(at),
-            }
-            if steps.len() > func.global_values.len() {
-                return Err("a stack limit that depends on itself".into());
-            }
-        };
-        steps.reverse();
-        Ok(Some(StackLimit { start, steps }))
-    }
 }

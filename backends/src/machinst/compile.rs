@@ -294,7 +294,7 @@ impl<M: Machine> Emitter<'_, M> {
             let next = live.get(at + 1).map(|&next| Label::new(next as u32));
             self.buf.bind(Label::new(block as u32));
             if block == 0 {
-                self.buf.prepare(machine.prologue_room());
+                self.buf.prepare(machine.prologue_room(&self.frame));
                 machine.emit_prologue(&self.frame, self.buf).map_err(bug)?;
             }
             for inst in vcode.block_range(block) {

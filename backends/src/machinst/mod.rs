@@ -17,6 +17,7 @@ pub mod operands;
 pub mod order;
 pub mod pseudo;
 pub mod reg;
+pub mod stack;
 pub mod trycall;
 pub mod types;
 pub mod vcode;
@@ -134,7 +135,7 @@ pub trait Machine: Sized {
     /// The most that [`emit_move`](Machine::emit_move) adds.
     fn move_room(&self) -> Room;
     /// The most that [`emit_prologue`](Machine::emit_prologue) adds.
-    fn prologue_room(&self) -> Room;
+    fn prologue_room(&self, frame: &Self::Frame) -> Room;
     /// Emits what comes before the entry block.
     fn emit_prologue(&self, frame: &Self::Frame, buf: &mut Buffer) -> Result<(), EmitError>;
     /// Emits `inst`, whose registers are physical. `next` is the label of what comes next: a jump there is none.

@@ -337,7 +337,7 @@ impl Machine for Ppc64Target {
     fn move_room(&self) -> Room {
         emit::MOVE_ROOM
     }
-    fn prologue_room(&self) -> Room {
+    fn prologue_room(&self, _frame: &Frame) -> Room {
         emit::PROLOGUE_ROOM
     }
     fn emit_prologue(&self, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {

@@ -200,7 +200,11 @@ fn settings_of(n: u64) -> Vec<Setting> {
         1 => vec![of("stress_random_regs", Some(n.to_string()))],
         2 => vec![of("stress_spill_all", None)],
         3 => vec![of("preserve_frame_pointers", None), of("stress_random_regs", Some(n.to_string()))],
-        4 => vec![of("opt_level", Some("size".into())), of("stress_max_regs", Some("6".into()))],
+        4 => vec![
+            of("opt_level", Some("size".into())),
+            of("stress_max_regs", Some("6".into())),
+            of("enable_probestack", None),
+        ],
         _ => Vec::new(),
     }
 }
@@ -240,7 +244,8 @@ fn program(
     let text = source::clif_source(convention, &cases, address);
     let object = object(&*target, &text)?;
     let c = source::c_source(convention, &cases, order);
-    let output = build_and_run(convention, &*target, n, &c, &object)?;
+    let optimization = ["-O2", "-O0", "-O1"][(n % 3) as usize];
+    let output = build_and_run(convention, &*target, optimization, &c, &object)?;
 
     report.signatures += count as u64;
     let variadic = cases.iter().filter(|case| case.shape.is_variadic()).count() as u64;
@@ -318,7 +323,10 @@ fn case(convention: &Convention, random: &mut Random, order: Endianness) -> Case
 }
 
 /// Compiles functions into an object.
-fn object(target: &dyn Target, text: &str) -> Result<Vec<u8>, String> {
+///
+/// # Errors
+/// A function does not parse or compile.
+pub fn object(target: &dyn Target, text: &str) -> Result<Vec<u8>, String> {
     let functions = windlass_ir::text::parse_functions(text).map_err(|error| error.to_string())?;
     let (mut module, mut cx) = (Module::default(), Context::default());
     for function in functions {
@@ -330,11 +338,14 @@ fn object(target: &dyn Target, text: &str) -> Result<Vec<u8>, String> {
     write_object(&module, target.elf(), &ObjectOptions::default()).map_err(|error| error.to_string())
 }
 
-/// Compiles and links with the C compiler, and gives what the program prints.
-fn build_and_run(
+/// Compiles C, links it with an object and the C library, and gives what the program prints in the emulator.
+///
+/// # Errors
+/// The C compiler or the emulator is missing or fails; nothing is printed.
+pub fn build_and_run(
     convention: &Convention,
     target: &dyn Target,
-    n: u64,
+    optimization: &str,
     c: &str,
     object: &[u8],
 ) -> Result<String, String> {
@@ -345,7 +356,6 @@ fn build_and_run(
     let write = |name: &str, bytes: &[u8]| std::fs::write(path(name), bytes).map_err(|e| failed(name, &e));
     write("peer.c", c.as_bytes())?;
     write("windlass.o", object)?;
-    let optimization = ["-O2", "-O0", "-O1"][(n % 3) as usize];
     let mut compiler = Command::new(convention.compiler);
     compiler.args(convention.flags).args([optimization, "-w", "-static", "-o"]).arg(path("program"));
     compiler.arg(path("peer.c")).arg(path("windlass.o"));

@@ -20,11 +20,11 @@ impl Setup {
     /// `fixed`, and what is the turn of batch `n`: all kinds take turns, numbers are random.
     pub fn random(fixed: &[Setting], n: u64, random: &mut Random) -> Setup {
         let mut setup = Setup::plain(fixed);
-        let kind = n % 13;
+        let kind = n % 14;
         match kind {
-            0..11 => setup.add(kind, random),
+            0..12 => setup.add(kind, random),
             _ => {
-                for kind in 1..11 {
+                for kind in 1..12 {
                     if random.chance(35) {
                         setup.add(kind, random);
                     }
@@ -50,6 +50,10 @@ impl Setup {
             8 => self.set("opt_level", "size"),
             9 => self.set("preserve_frame_pointers", true),
             10 => self.set("stress_check_alignment", true),
+            11 => {
+                self.set("enable_probestack", true);
+                self.set("probestack_size_log2", random.between(8, 12));
+            }
             _ => {}
         }
     }

@@ -17,7 +17,7 @@ fn assert_clean(report: &Report) {
 
 #[test]
 fn random_programs_run_as_interpreted_under_every_kind_of_setting() {
-    // Twelve kinds of settings take turns.
+    // Fourteen kinds of settings take turns.
     let options = Options { count: 24 * 20, batch: 20, calls: 3, seed: 2026, jobs: 2, ..Options::default() };
     let report = fuzz(&options, &|_| ()).unwrap();
     assert_clean(&report);
