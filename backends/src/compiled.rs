@@ -90,6 +90,11 @@ pub struct CompiledCode {
     pub bytes: Vec<u8>,
     /// The code must start at a multiple of this, in bytes.
     pub alignment: u32,
+    /// What comes right in front of the code, wherever that goes: the word that the setting `function_header` asks for.
+    /// No offset counts it.
+    pub header: Vec<u8>,
+    /// Where calls return to, by number: filled with the setting `return_address_data=index`.
+    pub return_offsets: Vec<u32>,
     /// Offset in bytes at which callers in the same module enter: behind the instructions that find the module's table
     /// of contents, in ABIs that have such.
     pub local_entry: u32,

@@ -748,6 +748,9 @@ impl Plan {
         for (n, function) in module.functions.iter().enumerate() {
             let code = &function.code;
             let size = code.bytes.len() as u64;
+            let header = code.header.len() as u64;
+            let segment = &mut self.segments[SegmentKind::Code as usize];
+            segment.1 = segment.1.saturating_add(header);
             self.place(&function.name, SegmentKind::Code, size, code.alignment, function.linkage, errors);
             if let Some(symbol) = self.symbols.last_mut() {
                 symbol.data_ranges = code.data_ranges.clone();
@@ -840,6 +843,12 @@ impl Linker<'_> {
             for reloc in relocs {
                 self.resolve(target, n, symbol, reloc);
             }
+        }
+        let code = &mut segments[SegmentKind::Code as usize];
+        for (function, symbol) in module.functions.iter().zip(&plan.symbols) {
+            let header = &function.code.header;
+            let end = (symbol.address - code.address) as usize;
+            code.bytes[end - header.len()..end].copy_from_slice(header);
         }
         let veneers = self.write_veneers(&mut segments[SegmentKind::Code as usize]);
 

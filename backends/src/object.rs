@@ -6,6 +6,7 @@
 //! mapping symbols, attributes, and the note that the stack need not be executable. Where functions have descriptors,
 //! these are in `.opd`, and the functions' symbols are there.
 
+use crate::compiled::CompiledCode;
 use crate::elf::{
     ElfError, ElfFile, ElfPlace, ElfReloc, ElfSection, ElfSymbol, MappingSymbols, attributes_section,
     local_entry_bits, symbol_name,
@@ -55,8 +56,7 @@ pub fn write_object(module: &Module, info: &ElfInfo, options: &ObjectOptions) ->
         let code = &function.code;
         let size = code.bytes.len() as u64;
         let (name, linkage) = (&function.name, function.linkage);
-        let (section, start) =
-            object.define_function(name, size, code.alignment, code.local_entry, linkage)?;
+        let (section, start) = object.define_function(name, code, linkage)?;
         let mut data = code.data_ranges.clone();
         data.sort_by_key(|range| range.start);
         object.mapping[section].add_function(&mut object.symbols, info, section, start, size, &data);
@@ -174,6 +174,18 @@ impl Object<'_> {
         size: u64,
         alignment: u32,
     ) -> Result<(usize, u64), ElfError> {
+        self.place_behind(name, kind, size, alignment, &[])
+    }
+
+    /// The same with `header` right in front.
+    fn place_behind(
+        &mut self,
+        name: &ExternalName,
+        kind: SegmentKind,
+        size: u64,
+        alignment: u32,
+        header: &[u8],
+    ) -> Result<(usize, u64), ElfError> {
         let alignment = alignment.max(1);
         if !alignment.is_power_of_two() {
             return Err(ElfError::BadAlignment { symbol: name.to_string(), alignment });
@@ -182,10 +194,13 @@ impl Object<'_> {
         let section = &mut self.sections[index];
         section.alignment = section.alignment.max(alignment.into());
         let too_large = ElfError::TooLarge { what: "a section", value: u64::MAX, limit: i64::MAX as u64 };
-        let start = section.size.checked_next_multiple_of(alignment.into()).ok_or(too_large.clone())?;
+        let behind = section.size.checked_add(header.len() as u64);
+        let start = behind.and_then(|end| end.checked_next_multiple_of(alignment.into()));
+        let start = start.ok_or(too_large.clone())?;
         section.size = start.checked_add(size).filter(|&end| end <= i64::MAX as u64).ok_or(too_large)?;
         if !matches!(kind, SegmentKind::Zeros | SegmentKind::ThreadZeros) {
-            section.bytes.resize(start as usize, 0);
+            section.bytes.resize(start as usize - header.len(), 0);
+            section.bytes.extend_from_slice(header);
         }
         Ok((index, start))
     }
@@ -194,17 +209,17 @@ impl Object<'_> {
     fn define_function(
         &mut self,
         name: &ExternalName,
-        size: u64,
-        alignment: u32,
-        local_entry: u32,
+        code: &CompiledCode,
         linkage: Linkage,
     ) -> Result<(usize, u64), ElfError> {
-        let (section, start) = self.place(name, SegmentKind::Code, size, alignment)?;
+        let size = code.bytes.len() as u64;
+        let (section, start) =
+            self.place_behind(name, SegmentKind::Code, size, code.alignment, &code.header)?;
         self.code.insert(symbol_name(name)?, (section, start));
         let (mut symbol, mut other) = ((section, start), 0);
         match self.info.functions {
             FunctionSymbols::Code => {}
-            FunctionSymbols::TwoEntries => other = local_entry_bits(local_entry),
+            FunctionSymbols::TwoEntries => other = local_entry_bits(code.local_entry),
             FunctionSymbols::Descriptors { toc_reloc } => {
                 symbol = self.add_descriptor(section, start, toc_reloc);
             }

@@ -1,7 +1,8 @@
 //! Settings of a compilation that every target has. A target's own features are in its folder.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 /// How much to optimize.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -50,8 +51,48 @@ pub struct Settings {
     pub enable_probestack: bool,
     /// `probestack_size_log2=N`: the guard has 2 to the power of N bytes, 8 to 24.
     pub probestack_size_log2: Option<u8>,
+    /// What language run times ask of code.
+    pub runtime: RuntimeSettings,
     /// Settings that make small programs reach rare paths. They change code, never its meaning.
     pub stress: Stress,
+}
+
+/// What language run times ask of code: see `docs/runtimes.md`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RuntimeSettings {
+    /// `pinned_reg=NAME`: which register is pinned, with [`enable_pinned_reg`](Settings::enable_pinned_reg). `None`: the
+    /// target's choice.
+    pub pinned_reg: Option<String>,
+    /// `reserved_regs=NAME,NAME`: registers that code neither reads nor writes, and so never saves.
+    pub reserved_regs: Vec<String>,
+    /// `align_return_addresses=BYTES`: calls return to multiples of this, a power of two of at most
+    /// [`MAX_RETURN_ALIGNMENT`]. 0: to where they happen to.
+    pub align_return_addresses: u32,
+    /// `return_address_data=offset|index`: each call has a word of data in front of it.
+    pub return_address_data: Option<ReturnAddressData>,
+    /// `function_header=size|NUMBER`: each function has a word of data in front of its entry.
+    pub function_header: Option<FunctionHeader>,
+}
+
+/// The largest alignment of return addresses, in bytes.
+pub const MAX_RETURN_ALIGNMENT: u32 = 16;
+
+/// What the word in front of a call says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReturnAddressData {
+    /// How many bytes the return address is behind the function's entry.
+    Offset,
+    /// The call's number: an index into [`CompiledCode::return_offsets`](crate::CompiledCode::return_offsets).
+    Index,
+}
+
+/// What the word in front of a function's entry says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FunctionHeader {
+    /// How many bytes of code the function has.
+    Size,
+    /// A number, for the embedder to replace.
+    Word(u32),
 }
 
 /// Settings that make small programs reach rare paths.
@@ -130,6 +171,22 @@ pub fn parse_number<T: core::str::FromStr>(name: &str, value: Option<&str>) -> R
     text.parse().map_err(|_| SettingError(format!("setting {name} takes a number in range, not '{text}'")))
 }
 
+/// Reads a list of names between commas, at least one.
+fn names(name: &str, value: Option<&str>) -> Result<Vec<String>, SettingError> {
+    let names: Vec<String> = value
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_string)
+        .collect();
+    if names.is_empty() {
+        Err(SettingError(format!("setting {name} needs a register's name")))
+    } else {
+        Ok(names)
+    }
+}
+
 impl Settings {
     /// The size of the page that probes must not step over, in bytes; none without probes.
     pub fn probe_page(&self) -> Option<u32> {
@@ -185,6 +242,35 @@ impl Settings {
                     let value = value.unwrap_or("");
                     let what = format!("probestack_strategy is inline or outline, not '{value}'");
                     return Err(SettingError(what));
+                }
+            }
+            "pinned_reg" => self.runtime.pinned_reg = Some(names(name, value)?.remove(0)),
+            "reserved_regs" => self.runtime.reserved_regs = names(name, value)?,
+            "align_return_addresses" => {
+                let bytes: u32 = parse_number(name, value)?;
+                if bytes != 0 && (!bytes.is_power_of_two() || bytes > MAX_RETURN_ALIGNMENT) {
+                    return Err(SettingError(format!(
+                        "{name} takes a power of two of at most {MAX_RETURN_ALIGNMENT}, not {bytes}"
+                    )));
+                }
+                self.runtime.align_return_addresses = bytes;
+            }
+            "return_address_data" => {
+                self.runtime.return_address_data = match value {
+                    Some("offset") => Some(ReturnAddressData::Offset),
+                    Some("index") => Some(ReturnAddressData::Index),
+                    Some("none") => None,
+                    other => {
+                        let other = other.unwrap_or("");
+                        return Err(SettingError(format!("{name} is none, offset or index, not '{other}'")));
+                    }
+                }
+            }
+            "function_header" => {
+                self.runtime.function_header = match value {
+                    Some("size") => Some(FunctionHeader::Size),
+                    Some("none") => None,
+                    _ => Some(FunctionHeader::Word(parse_number(name, value)?)),
                 }
             }
             "stress_max_regs" => self.stress.max_regs = Some(parse_number(name, value)?),

@@ -448,7 +448,7 @@ impl Emit<'_> {
     /// ```text
     ///     mov ip, callee               of a call through a register
     ///     add sp, sp, #local ; …       see take_down
-    ///     b symbol                     or  bx ip
+    ///     b symbol                     or  bx ip  or  ldr pc, [base, #offset]
     /// ```
     fn tail_call(&mut self, info: &CallInfo) -> Result {
         let above = (self.frame.tail_bytes + self.frame.popped_bytes).saturating_sub(info.popped_bytes);
@@ -463,11 +463,16 @@ impl Emit<'_> {
                 self.real(&Inst::B { target: BranchOffset::ZERO })
             }
             CallTarget::Reg => self.real(&Inst::Bx { rm: IP }),
+            CallTarget::Memory { base, offset, code } => self.load_callee(PC, *base, *offset, *code),
         }
     }
 
-    /// `bl symbol` or `blx reg`, and where the callee took its arguments off `sub sp, sp, #popped`
+    /// `bl symbol`, `blx reg` or `ldr ip, [base, #offset] ; blx ip`, and where the callee took its arguments off `sub sp, sp, #popped`
     fn call(&mut self, info: &CallInfo, items: Vec<CatchItem<Label>>) -> Result {
+        if let CallTarget::Memory { base, offset, code } = info.target {
+            self.load_callee(IP, base, offset, code)?;
+        }
+        self.before_call()?;
         match (&info.target, info.callee) {
             (CallTarget::Name { symbol, .. }, _) => {
                 let place = self.buf.offset();
@@ -475,9 +480,39 @@ impl Emit<'_> {
                 self.real(&Inst::Bl { target: BranchOffset::ZERO })?;
             }
             (CallTarget::Reg, callee) => self.real(&Inst::Blx { rm: callee.unwrap_or(Reg::NONE) })?,
+            (CallTarget::Memory { .. }, _) => self.real(&Inst::Blx { rm: IP })?,
         }
         self.buf.call_returns_here(info.popped_bytes, items);
         self.lower_sp(info.popped_bytes)
+    }
+
+    /// What the embedder wants in front of a call, which is one instruction:
+    /// ```text
+    ///     mov r0, r0                   as often as the return address is to be moved
+    ///     b call ; .word data
+    /// call:
+    /// ```
+    fn before_call(&mut self) -> Result {
+        let before = self.buf.before_call(&self.target.settings.runtime, 4, 4);
+        let r0 = Reg::from_preg(regs::r(0));
+        for _ in 0..before.padding_bytes / 4 {
+            self.real(&Inst::Mov { rd: w(r0), rm: r0 })?;
+        }
+        if let Some(word) = before.word {
+            self.real(&Inst::B { target: known!(BranchOffset::new(8)) })?;
+            self.buf.put_data(&word.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// `ldr rt, [base, #offset]`
+    fn load_callee(&mut self, rt: Reg, base: PReg, offset: i32, code: Option<TrapCode>) -> Result {
+        let fault = OperandFault::NotAllowed;
+        let off = Offset12::new(offset).ok_or(EmitError { inst: "Call", operand: "offset", fault })?;
+        if let Some(code) = code {
+            self.buf.trap_here(code);
+        }
+        self.real(&Inst::LdrImm { rt: w(rt), rn: Reg::from_preg(base), off })
     }
 
     /// The call, and `b normal` unless that comes next.

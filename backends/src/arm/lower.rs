@@ -899,7 +899,7 @@ impl generated::Context for Rules<'_, '_> {
             self.cx.unsupported("the pinned register without the setting enable_pinned_reg".into());
             return None;
         }
-        Some(Reg::from_preg(regs::PINNED))
+        Some(Reg::from_preg(self.cx.machine.pinned()))
     }
     fn set_pinned(&mut self, pinned: Reg, rm: Reg) {
         self.real(ArmInst::Mov { rd: WritableReg::from_reg(pinned), rm });
@@ -929,8 +929,8 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<InstOutput> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let callee = self.reg(callee);
-        call::gen_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+        let (target, callee) = self.callee(callee);
+        call::gen_call(self.cx, CallKind { target, callee, sig }, args)
     }
     fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
         let data = &self.cx.func.dfg.ext_funcs[func];
@@ -941,8 +941,8 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_tail_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let callee = self.reg(callee);
-        call::gen_tail_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+        let (target, callee) = self.callee(callee);
+        call::gen_tail_call(self.cx, CallKind { target, callee, sig }, args)
     }
     fn gen_try_call(&mut self, func: FuncRef, args: ValueList, table: ExceptionTable) -> Option<()> {
         let data = &self.cx.func.dfg.ext_funcs[func];
@@ -954,9 +954,9 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_try_call_indirect(&mut self, args: ValueList, table: ExceptionTable) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let callee = Some(self.reg(callee));
+        let (target, callee) = self.callee(callee);
         let sig = self.cx.func.dfg.exception_tables[table].sig;
-        let kind = CallKind { target: CallTarget::Reg, callee, sig };
+        let kind = CallKind { target, callee, sig };
         call::gen_try_call(self.cx, kind, args, table, self.labels)
     }
     fn handler_address(&mut self, block: Block, index: u32) -> Reg {
@@ -973,6 +973,19 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_return(&mut self, args: ValueList) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         call::gen_return(self.cx, args)
+    }
+}
+
+impl Rules<'_, '_> {
+    /// Who an indirect call calls: through the pinned register and an offset, where the address is loaded for it alone.
+    fn callee(&mut self, callee: Value) -> (CallTarget, Option<Reg>) {
+        use generated::Context as _;
+        match self.cx.pinned_slot(callee) {
+            Some((offset, code)) if Offset12::new(offset).is_some() => {
+                (CallTarget::Memory { base: self.cx.machine.pinned(), offset, code }, None)
+            }
+            _ => (CallTarget::Reg, Some(self.reg(callee))),
+        }
     }
 }
 

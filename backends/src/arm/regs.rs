@@ -52,7 +52,7 @@ pub const fn d(n: u8) -> PReg {
     PReg::new(FIRST_D + n)
 }
 
-/// The pinned register, where there is one. It shares its pair with the frame pointer, so that keeping both costs one
+/// The pinned register, where there is one and nobody says another. It shares its pair with the frame pointer, so that keeping both costs one
 /// pair.
 pub const PINNED: PReg = r(10);
 /// Frame pointer, where a function has one.
@@ -135,9 +135,9 @@ pub const fn gpr_units(bits: u16) -> UnitSet {
 /// What of the register file a function may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegOptions {
-    /// Core registers that are not allocated, as bits: pinned ones, and the
+    /// Units that are not allocated: of reserved and pinned registers, and of the
     /// frame pointer where it is kept. `ip`, `sp` and `pc` never are.
-    pub reserved: u16,
+    pub reserved: UnitSet,
     /// Are there floating-point registers?
     pub vfp: bool,
     /// Are there 32 double-precision registers, not 16?
@@ -146,7 +146,7 @@ pub struct RegOptions {
 
 impl Default for RegOptions {
     fn default() -> RegOptions {
-        RegOptions { reserved: 0, vfp: true, d32: false }
+        RegOptions { reserved: UnitSet::EMPTY, vfp: true, d32: false }
     }
 }
 
@@ -159,11 +159,12 @@ pub fn reg_file(options: &RegOptions) -> RegFile {
         RegDef { name: reg_name(p), units: units(p), halves }
     });
 
-    let free = |n: &u8| options.reserved >> n & 1 == 0;
+    let free = |n: &u8| !options.reserved.contains(*n);
     let gprs = (0..4).chain([14]).chain(4..12).filter(free);
     let pairs = (0..6u8).filter(|n| free(&(2 * n)) && free(&(2 * n + 1)));
     let list = |range: RangeInclusive<u8>, make: fn(u8) -> PReg| -> Vec<PReg> {
-        if options.vfp { range.map(make).collect() } else { Vec::new() }
+        let free = |p: &PReg| !units(*p).intersects(options.reserved);
+        if options.vfp { range.map(make).filter(free).collect() } else { Vec::new() }
     };
     // s16-s31 are d8-d15, callee-saved.
     let singles = list(0..=31, s);
@@ -213,13 +214,13 @@ mod tests {
 
     #[test]
     fn the_register_file_is_consistent() {
-        for reserved in [0, 1 << 9, 0x0fff] {
+        for reserved in [0, 1 << 9, 0x0fff].map(gpr_units) {
             for (vfp, d32) in [(false, false), (true, false), (true, true)] {
                 let options = RegOptions { reserved, vfp, d32 };
                 let file = reg_file(&options);
                 assert_eq!(file.validate(), Ok(()));
                 let usable = file.allocatable();
-                assert!(!usable.intersects(gpr_units(reserved | 0xb000)));
+                assert!(!usable.intersects(reserved.union(gpr_units(0xb000))));
                 assert!(call_clobbers(&options).intersection(file.callee_saved).is_empty());
                 // What is neither destroyed by calls nor saved would be a leak.
                 assert!(call_clobbers(&options).union(file.callee_saved).contains_all(usable));

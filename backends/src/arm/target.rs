@@ -32,7 +32,7 @@ use target_lexicon::Triple;
 use windlass_ir::{
     Endianness, FloatCC, Function, GlobalValueData, Inst, Opcode, SigRef, TrapCode, Type, types,
 };
-use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
+use windlass_regalloc::{Allocation, Output, PReg, RegClass, RegFile, UnitSet};
 
 /// What distinguishes one ARM target from another before any setting.
 struct Variant {
@@ -181,13 +181,13 @@ impl TargetBuilder for ArmBuilder {
     fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
         let variant = self.variant;
         let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
-        let mut reserved = 0;
-        if self.settings.preserve_frame_pointers {
-            reserved |= 1 << regs::FP.index();
-        }
-        if self.settings.enable_pinned_reg {
-            reserved |= 1 << regs::PINNED.index();
-        }
+        let pinned = match &self.settings.runtime.pinned_reg {
+            None => regs::PINNED,
+            Some(name) => regs::parse_reg(name)
+                .filter(|reg| SAVED_CORE.contains(&reg.index()))
+                .ok_or_else(|| SettingError(format!("pinned_reg is one of r4 to r11, not '{name}'")))?,
+        };
+        let reserved = self.reserved(pinned)?;
         let features = self.features;
         let kernel_helpers = self.kernel_helpers;
         let has = |name: &str| match name {
@@ -215,7 +215,46 @@ impl TargetBuilder for ArmBuilder {
             strict_alignment: self.strict_alignment,
             kernel_helpers,
             native,
+            pinned,
         }))
+    }
+}
+
+/// The core registers that callees save, by number: those that an embedder may keep to itself.
+const SAVED_CORE: core::ops::Range<usize> = 4..12;
+/// So many of them are for the allocator: what the longest instruction needs beyond the others.
+const LEAST_SAVED_CORE: usize = 3;
+
+impl ArmBuilder {
+    /// The units that are not allocated.
+    fn reserved(&self, pinned: PReg) -> Result<UnitSet, SettingError> {
+        let mut reserved = UnitSet::EMPTY;
+        for name in &self.settings.runtime.reserved_regs {
+            let units = regs::parse_reg(name).map_or(UnitSet::EMPTY, regs::units);
+            if units.is_empty() || !regs::callee_saved().contains_all(units) {
+                return Err(SettingError(format!(
+                    "reserved_regs are among r4 to r11 and d8 to d15, not '{name}'"
+                )));
+            }
+            reserved.insert_all(units);
+        }
+        if self.settings.enable_pinned_reg {
+            reserved.insert_all(regs::units(pinned));
+        }
+        if self.settings.preserve_frame_pointers {
+            let fp = regs::units(regs::FP);
+            if reserved.intersects(fp) {
+                return Err(SettingError("preserve_frame_pointers wants r11 for itself".into()));
+            }
+            reserved.insert_all(fp);
+        }
+        let left = SAVED_CORE.filter(|&n| !reserved.contains(n as u8)).count();
+        if left < LEAST_SAVED_CORE {
+            return Err(SettingError(format!(
+                "{LEAST_SAVED_CORE} of r4 to r11 are needed; the settings leave {left}"
+            )));
+        }
+        Ok(reserved)
     }
 }
 
@@ -230,6 +269,7 @@ pub struct ArmTarget {
     strict_alignment: bool,
     kernel_helpers: bool,
     native: Native,
+    pinned: PReg,
 }
 
 mod generated {
@@ -299,6 +339,11 @@ impl ArmTarget {
             },
         };
         Ok(Some(Limit { start, steps }))
+    }
+
+    /// The register that is pinned, if the setting says that one is.
+    pub(super) fn pinned(&self) -> PReg {
+        self.pinned
     }
 
     /// What a call destroys.

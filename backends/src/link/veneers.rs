@@ -194,7 +194,7 @@ impl Islands {
             let end = symbol.address + symbol.size;
             let island = callees.len() as u64 * u64::from(veneer.size_bytes) + u64::from(veneer.alignment);
             // Behind an island functions are aligned anew.
-            let slack = u64::from(function.code.alignment);
+            let slack = u64::from(function.code.alignment) + function.code.header.len() as u64;
             match start {
                 Some(start) if end - start + island + slack > range => {
                     group += 1;

@@ -16,6 +16,7 @@
 
 use crate::compiled::{CallSite, CatchItem, InstRange, SourceRange, TrapSite};
 use crate::reloc::{Reloc, RelocKind};
+use crate::settings::{ReturnAddressData, RuntimeSettings};
 use alloc::vec::Vec;
 use core::ops::Range;
 use windlass_ir::{ExternalName, Inst, SourceLoc, TrapCode};
@@ -166,12 +167,22 @@ pub struct Buffer {
     source_ranges: Vec<SourceRange>,
     inst_ranges: Vec<InstRange>,
     call_sites: Vec<(u32, u32, Vec<CatchItem<Label>>)>,
+    return_offsets: Vec<u32>,
     deferred_traps: Vec<(TrapCode, SourceLoc, Label)>,
     srcloc: (u32, SourceLoc),
     reach: u32,
     island: &'static IslandInfo,
     pool_words: u32,
     veneers: u32,
+}
+
+/// What the embedder wants in front of a call: see `docs/runtimes.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BeforeCall {
+    /// Bytes of instructions that do nothing, so that the return address is aligned.
+    pub padding_bytes: u32,
+    /// A word of data, which comes last, behind a jump over it.
+    pub word: Option<u32>,
 }
 
 /// The most that one instruction may add.
@@ -213,6 +224,7 @@ impl Buffer {
             source_ranges: Vec::new(),
             inst_ranges: Vec::new(),
             call_sites: Vec::new(),
+            return_offsets: Vec::new(),
             deferred_traps: Vec::new(),
             srcloc: (0, SourceLoc::NONE),
             reach,
@@ -233,6 +245,7 @@ impl Buffer {
         buf.source_ranges.clear();
         buf.inst_ranges.clear();
         buf.call_sites.clear();
+        buf.return_offsets.clear();
         buf.deferred_traps.clear();
         Buffer {
             pool_bytes: 0,
@@ -493,6 +506,31 @@ impl Buffer {
         self.traps.push(TrapSite { offset: self.offset(), code });
     }
 
+    /// What a call of `call_bytes` bytes that comes next wants in front of it; `jump_bytes` is the size of a jump over data.
+    /// A call with a number takes it now.
+    pub fn before_call(
+        &mut self,
+        settings: &RuntimeSettings,
+        call_bytes: u32,
+        jump_bytes: u32,
+    ) -> BeforeCall {
+        let data_bytes = if settings.return_address_data.is_some() { jump_bytes + 4 } else { 0 };
+        let returns = self.offset() + data_bytes + call_bytes;
+        let padding_bytes = match settings.align_return_addresses {
+            0 => 0,
+            align => returns.next_multiple_of(align) - returns,
+        };
+        let returns = returns + padding_bytes;
+        let word = settings.return_address_data.map(|data| match data {
+            ReturnAddressData::Offset => returns,
+            ReturnAddressData::Index => {
+                self.return_offsets.push(returns);
+                self.return_offsets.len() as u32 - 1
+            }
+        });
+        BeforeCall { padding_bytes, word }
+    }
+
     /// A call returns here, having taken `popped_bytes` off the stack; `items` is what happens if it throws. Calls about
     /// which there is nothing to say are not kept.
     pub fn call_returns_here(&mut self, popped_bytes: u32, items: Vec<CatchItem<Label>>) {
@@ -586,6 +624,7 @@ impl Buffer {
             source_ranges: self.source_ranges.clone(),
             inst_ranges: self.inst_ranges.clone(),
             call_sites,
+            return_offsets: core::mem::take(&mut self.return_offsets),
             pool_words: self.pool_words,
             veneers: self.veneers,
         })
@@ -611,6 +650,8 @@ pub struct Finished {
     pub inst_ranges: Vec<InstRange>,
     /// By offset.
     pub call_sites: Vec<CallSite>,
+    /// Where calls with a number return to, by number.
+    pub return_offsets: Vec<u32>,
     /// Words in pools.
     pub pool_words: u32,
     /// Veneers.

@@ -13,12 +13,13 @@ use crate::compiled::{CompiledCode, Stats};
 use crate::context::{Context, Stage};
 use crate::error::CompileError;
 use crate::legalize::{self, Facts, Origins};
+use crate::settings::FunctionHeader;
 use crate::target::VCodeStage;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use windlass_ir::entity::EntityRef;
-use windlass_ir::{Function, Inst};
+use windlass_ir::{Endianness, Function, Inst};
 use windlass_regalloc::{self as ra, Edit, Output, ProgPoint, Side};
 
 /// Compiles `func` for `machine`.
@@ -367,6 +368,14 @@ impl<M: Machine> Emitter<'_, M> {
         Ok(())
     }
 
+    /// A word of data in the order of memory.
+    fn word(&self, word: u32) -> [u8; 4] {
+        match self.machine.endianness() {
+            Endianness::Little => word.to_le_bytes(),
+            Endianness::Big => word.to_be_bytes(),
+        }
+    }
+
     fn finish(&mut self) -> Result<CompiledCode, CompileError> {
         let done = self.buf.finish().map_err(bug)?;
         let frame = self.machine.frame_layout(&self.frame);
@@ -390,9 +399,17 @@ impl<M: Machine> Emitter<'_, M> {
             pool_words: done.pool_words,
             veneers: done.veneers,
         };
+        let runtime = &self.machine.settings().runtime;
+        let header = match runtime.function_header {
+            None => Vec::new(),
+            Some(FunctionHeader::Size) => self.word(done.bytes.len() as u32).to_vec(),
+            Some(FunctionHeader::Word(word)) => self.word(word).to_vec(),
+        };
         Ok(CompiledCode {
             bytes: done.bytes,
-            alignment: self.machine.code_alignment(),
+            alignment: self.machine.code_alignment().max(runtime.align_return_addresses),
+            header,
+            return_offsets: done.return_offsets,
             local_entry: self.machine.local_entry(&self.frame),
             relocs: done.relocs,
             traps: done.traps,

@@ -29,7 +29,8 @@ use windlass_ir::entity::SecondaryMap;
 use windlass_ir::entity::packed_option::PackedOption;
 use windlass_ir::loops::LoopAnalysis;
 use windlass_ir::{
-    Block, BlockArg, Function, Inst, InstData, Opcode, SourceLoc, StackSlot, Type, Value, ValueDef, types,
+    Block, BlockArg, Function, Inst, InstData, Opcode, SourceLoc, StackSlot, TrapCode, Type, Value, ValueDef,
+    types,
 };
 use windlass_regalloc::{PReg, RegClass, UnitSet, VReg};
 
@@ -157,6 +158,8 @@ pub struct Lower<'f, M: Machine> {
     pub return_area: Option<WritableReg>,
     current: Option<Inst>,
     observer: Option<&'f mut RuleObserver>,
+    /// The load that the last call does itself.
+    absorbed: Option<Inst>,
     /// What the normal edges of calls that may throw find in registers, by call, until the call itself comes.
     try_results: BTreeMap<Inst, Vec<(WritableReg, PReg)>>,
 }
@@ -218,6 +221,7 @@ impl<'f, M: Machine> Lower<'f, M> {
             return_area: None,
             current: None,
             observer,
+            absorbed: None,
             try_results: BTreeMap::new(),
         }
     }
@@ -468,7 +472,9 @@ impl<'f, M: Machine> Lower<'f, M> {
         let func = self.func;
         let results = func.dfg.inst_results(inst);
         let opcode = func.dfg.opcode(inst);
-        let stays = opcode.effects().must_stay() || results.is_empty();
+        let stays = (opcode.effects().must_stay() || results.is_empty())
+            && opcode != Opcode::GetPinnedReg
+            && self.absorbed != Some(inst);
         if !stays && !results.iter().any(|&v| self.wanted[v]) {
             return Ok(());
         }
@@ -648,6 +654,59 @@ impl<'f, M: Machine> Lower<'f, M> {
         Some((self.constant(v)? << shift) as i64 >> shift)
     }
 
+    /// If `callee`, which the call at work alone reads, is loaded from memory behind the pinned register, and a load right
+    /// at the call would give the same: the offset in bytes, and why the load may trap. Nobody else is to read `callee` then.
+    pub fn pinned_slot(&mut self, callee: Value) -> Option<(i32, Option<TrapCode>)> {
+        let dfg = &self.func.dfg;
+        let (call, callee) = (self.current?, dfg.resolve_aliases(callee));
+        let ValueDef::Result(load, 0) = dfg.value_def(callee) else { return None };
+        let InstData::Load { opcode: Opcode::Load, flags, arg, offset } = dfg.insts[load] else {
+            return None;
+        };
+        let is_native = flags.endianness(self.machine.endianness()) == self.machine.endianness();
+        if !is_native
+            || self.wanted[callee]
+            || dfg.inst_args(call).iter().filter(|v| **v == callee).count() != 1
+        {
+            return None;
+        }
+        let mut offset = i64::from(offset.0);
+        let mut base = dfg.resolve_aliases(arg);
+        while let Some(inst) = self.pure_def(base)
+            && let InstData::Binary { opcode: Opcode::Iadd, args } = dfg.insts[inst]
+        {
+            offset += self.signed_constant(args[1])?;
+            base = dfg.resolve_aliases(args[0]);
+        }
+        let ValueDef::Result(pinned, 0) = dfg.value_def(base) else { return None };
+        if dfg.opcode(pinned) != Opcode::GetPinnedReg {
+            return None;
+        }
+        // Up from the call: nothing changes memory behind the load, nothing the register behind its reading.
+        let mut at = call;
+        let mut found = false;
+        for _ in 0..PINNED_WINDOW {
+            at = self.func.layout.prev_inst(at)?;
+            let opcode = dfg.opcode(at);
+            if at == load {
+                found = true;
+            } else if at == pinned {
+                if !found {
+                    return None;
+                }
+                let offset = i32::try_from(offset).ok()?;
+                self.absorbed = Some(load);
+                return Some((offset, flags.trap_code()));
+            } else if opcode.is_call()
+                || opcode == Opcode::SetPinnedReg
+                || !found && opcode.effects() != windlass_ir::Effects::PURE && opcode != Opcode::GetPinnedReg
+            {
+                return None;
+            }
+        }
+        None
+    }
+
     /// The type of `v`.
     pub fn value_type(&self, v: Value) -> Type {
         self.func.dfg.value_type(v)
@@ -676,6 +735,9 @@ impl<'f, M: Machine> Lower<'f, M> {
         self.machine.address_type()
     }
 }
+
+/// How far in front of a call the pinned register is read for it, in instructions.
+const PINNED_WINDOW: u32 = 16;
 
 /// Follows aliases, and shortens the path for the next one.
 fn resolve(aliases: &mut [PackedOption<VReg>], v: VReg) -> VReg {

@@ -4,7 +4,7 @@ use super::{Label, OperandVisitor, Reg, WritableReg};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use windlass_ir::{ExternalName, StackSlot};
+use windlass_ir::{ExternalName, StackSlot, TrapCode};
 use windlass_regalloc::{PReg, UnitSet};
 
 /// Who is called.
@@ -19,6 +19,15 @@ pub enum CallTarget {
     },
     /// The function at the address in the first use of the call.
     Reg,
+    /// The function whose address is in memory, at an offset from a register that is never allocated.
+    Memory {
+        /// The register.
+        base: PReg,
+        /// In bytes; the target takes only what an instruction can hold.
+        offset: i32,
+        /// Why the access traps, if it may.
+        code: Option<TrapCode>,
+    },
 }
 
 /// A call: who, what is passed and returned in which registers, and what is lost.
@@ -53,6 +62,9 @@ impl CallInfo {
         match (&self.target, self.callee) {
             (CallTarget::Name { symbol, .. }, _) => write!(out, "call {symbol}")?,
             (CallTarget::Reg, callee) => write!(out, "call {}", name(callee.unwrap_or(Reg::NONE)))?,
+            (CallTarget::Memory { base, offset, .. }, _) => {
+                write!(out, "call [{}{offset:+}]", name(Reg::from_preg(*base)))?;
+            }
         }
         for (reg, preg) in &self.uses {
             write!(out, " {}={}", name(*reg), name(Reg::from_preg(*preg)))?;

@@ -12,8 +12,9 @@ use super::reloc;
 use super::target::Ppc64Target;
 use crate::compiled::CatchItem;
 use crate::machinst::abi::{self, AbiMachine, Location, Piece, Place, SigAbi, sig_abi};
+use crate::machinst::encode::OperandFault;
 use crate::machinst::trycall::{Continuations, TryCallInfo};
-use crate::machinst::{InstOutput, Label, Machine, Reg, ValueRegs, WritableReg};
+use crate::machinst::{EmitError, InstOutput, Label, Machine, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -404,6 +405,9 @@ pub(super) fn library_call(cx: &mut Lower<'_>, symbol: ExternalName, args: &[Reg
     result.to_reg()
 }
 
+/// Selection makes no such call here.
+const NO_MEMORY: EmitError = EmitError { inst: "Call", operand: "target", fault: OperandFault::NotAllowed };
+
 impl Emit<'_> {
     /// One of
     /// ```text
@@ -437,6 +441,7 @@ impl Emit<'_> {
                         ENTRY
                     }
                     CallTarget::Reg => callee.unwrap_or(Reg::NONE),
+                    CallTarget::Memory { .. } => return Err(NO_MEMORY),
                 };
                 let save = self.target.abi().toc_save() as i32;
                 // Code that uses no table of contents need not keep it.
@@ -504,6 +509,7 @@ impl Emit<'_> {
                 self.enter(info.callee.unwrap_or(Reg::NONE), self.target.toc_free())?;
                 None
             }
+            CallTarget::Memory { .. } => return Err(NO_MEMORY),
         };
         self.take_down()?;
         let above = (self.frame.tail_bytes + self.frame.popped_bytes) as i32 - info.popped_bytes as i32;

@@ -127,6 +127,17 @@ impl TargetBuilder for Ppc64Builder {
     fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
         let variant = self.variant;
         let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
+        let runtime = &self.settings.runtime;
+        for (name, set) in [
+            ("pinned_reg", runtime.pinned_reg.is_some()),
+            ("reserved_regs", !runtime.reserved_regs.is_empty()),
+            ("align_return_addresses", runtime.align_return_addresses != 0),
+            ("return_address_data", runtime.return_address_data.is_some()),
+        ] {
+            if set {
+                return Err(SettingError(format!("{} does not have the setting {name} yet", variant.name)));
+            }
+        }
         let mut reserved = 0;
         if self.settings.preserve_frame_pointers {
             reserved |= 1 << regs::FP.index();
