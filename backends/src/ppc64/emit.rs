@@ -64,8 +64,8 @@ pub fn room(inst: &MInst) -> Room {
 
 /// The most that a move adds.
 pub const MOVE_ROOM: Room = ROOM;
-/// The most that a prologue adds.
-pub const PROLOGUE_ROOM: Room = FRAME_ROOM;
+/// The most that a prologue adds: two growths with probes among it.
+pub const PROLOGUE_ROOM: Room = Room { bytes: FRAME_ROOM.bytes + 96, ..FRAME_ROOM };
 
 /// How to jump over an island.
 pub fn island(order: Endianness) -> &'static IslandInfo {
@@ -549,7 +549,7 @@ impl Emit<'_> {
         Ok(())
     }
 
-    fn branch_if(&mut self, cond: Cond, cr: Reg, label: Label) -> Result {
+    pub(super) fn branch_if(&mut self, cond: Cond, cr: Reg, label: Label) -> Result {
         let (place, kind) = (self.buf.offset(), self.fixups().cond_branch);
         self.real(&Inst::Bc { cond, bi: cr, target: CondBranchOffset::ZERO })?;
         self.buf.fixup(place, label, kind);

@@ -3,6 +3,7 @@
 use super::abi::AbiOptions;
 use super::emit::{Emit, Result, w};
 use super::imm::{CrMask, DsOffset, Simm16};
+use super::limit::Limit;
 use super::minst::Inst;
 use super::pseudo::FrameArea;
 use super::regs::{self, f, r};
@@ -62,6 +63,8 @@ pub struct Frame {
     pub global_entry: bool,
     /// Is there a frame pointer?
     pub frame_pointer: bool,
+    /// Below what the frame must not reach.
+    pub limit: Option<Limit>,
     /// The registers that it saves, from the top of the frame down.
     saved: Vec<PReg>,
     /// Bytes of the header of every frame.
@@ -217,6 +220,7 @@ impl Emit<'_> {
     /// ```text
     ///     addis r2, r12, .TOC. - .@ha      the global entry
     ///     addi r2, r2, .TOC. - .@l
+    ///     the check of the stack limit     see stack_limit; and before each growth probes, see probe
     ///     ld r0, 0(r1) ; addi r1, r1, -tail ; std r0, 0(r1)     arguments of tail calls: the caller's header moves
     ///     mflr r0 ; std r0, 16(r1)
     ///     mfcr r12 ; stw r12, 8(r1)
@@ -235,7 +239,9 @@ impl Emit<'_> {
             self.real(&Inst::Addis { rt: w(TOC), ra: ENTRY, si: Simm16::ZERO })?;
             self.real(&Inst::Addi { rt: w(TOC), ra: TOC, si: Simm16::ZERO })?;
         }
+        self.stack_limit()?;
         if self.frame.tail_bytes != 0 {
+            self.probe(self.frame.tail_bytes)?;
             self.move_header(-(self.frame.tail_bytes as i32))?;
         }
         if self.frame.saves_lr {
@@ -253,6 +259,7 @@ impl Emit<'_> {
             self.save(preg, -8 * n, false)?;
         }
         if !frame.in_red_zone {
+            self.probe(frame.size)?;
             let size = -(frame.size as i32);
             match DsOffset::new(size.into()) {
                 Some(d) => self.real(&Inst::Stdu { ra: w(SP), ra_in: SP, rs: SP, d })?,

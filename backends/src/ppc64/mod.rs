@@ -21,6 +21,7 @@ mod fixup;
 mod frame;
 pub mod imm;
 pub mod insts;
+mod limit;
 mod lower;
 pub mod minst;
 mod pseudo;

@@ -3,6 +3,7 @@
 use super::abi::AbiOptions;
 use super::emit::{self, Emit};
 use super::frame::{Frame, FrameOptions};
+use super::limit::Limit;
 use super::minst::{self, Features, Inst as RealInst, level};
 use super::pseudo::MInst;
 use super::regs::{self, RegOptions};
@@ -331,7 +332,13 @@ impl Machine for Ppc64Target {
             global_entries: self.variant.elf.functions == FunctionSymbols::TwoEntries && !self.toc_free,
             frame_pointer: self.settings.preserve_frame_pointers,
         };
-        Frame::new(func, needs, allocation, options)
+        let mut frame = Frame::new(func, needs, allocation, options)?;
+        frame.limit = self.stack_limit(func).map_err(|what| CompileError::Unsupported {
+            target: self.variant.name,
+            inst: None,
+            what,
+        })?;
+        Ok(frame)
     }
     fn frame_layout(&self, frame: &Frame) -> FrameLayout {
         frame.layout()
@@ -348,8 +355,10 @@ impl Machine for Ppc64Target {
     fn move_room(&self) -> Room {
         emit::MOVE_ROOM
     }
-    fn prologue_room(&self, _frame: &Frame) -> Room {
-        emit::PROLOGUE_ROOM
+    fn prologue_room(&self, frame: &Frame) -> Room {
+        let Some(limit) = frame.limit.as_ref().map(Limit::room) else { return emit::PROLOGUE_ROOM };
+        let Room { bytes, fixups, pool_bytes } = emit::PROLOGUE_ROOM;
+        Room { bytes: bytes + limit.bytes, fixups: fixups + limit.fixups, pool_bytes }
     }
     fn emit_prologue(&self, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
         Emit { target: self, frame, buf }.prologue()
