@@ -14,6 +14,10 @@ pub enum Expect<'a> {
 
 /// The targets with 32-bit addresses.
 pub const ARM: &[&str] = &["armv7hf", "armv7", "armv6", "armv5"];
+/// The targets with 64-bit addresses.
+pub const POWER: &[&str] = &["ppc64le", "ppc64", "ppc64v2"];
+/// Every target.
+pub const ALL: &[&str] = &["armv7hf", "armv7", "armv6", "armv5", "ppc64le", "ppc64", "ppc64v2"];
 
 /// A test file.
 pub struct File {

@@ -358,7 +358,7 @@ fn from_integers(file: &mut File, ty: Type, ints: &[Type]) {
 pub fn files() -> Vec<File> {
     let mut out = Vec::new();
     let mut add = |name: String, about: &str, make: &dyn Fn(&mut File)| {
-        let mut file = File::new(&name, about, ARM);
+        let mut file = File::new(&name, about, ALL);
         make(&mut file);
         out.push(file);
     };

@@ -378,7 +378,7 @@ pub fn files() -> Vec<File> {
     for (suffix, types) in [("", &NARROW[..]), ("-i128", &[I128])] {
         let mut add = |name: &str, about: &str, make: &dyn Fn(&mut File)| {
             let name = format!("{name}{suffix}");
-            let mut file = File::new(&name, about, ARM);
+            let mut file = File::new(&name, about, ALL);
             make(&mut file);
             out.push(file);
         };
@@ -402,7 +402,7 @@ pub fn files() -> Vec<File> {
             conversion(f, types, wide);
         });
     }
-    let mut file = File::new("add-trap", "Sums that trap when they do not fit.", ARM);
+    let mut file = File::new("add-trap", "Sums that trap when they do not fit.", ALL);
     add_trap(&mut file);
     out.push(file);
     out

@@ -451,13 +451,17 @@ block4:
     file.run(&format!("{op}_{address}"), &[(6, I32)], Expect::Gives(&[(1, I8)]));
 }
 
-/// The ARM targets with a pinned register.
-const PINNED: &[&str] = &[
+/// The targets with 32-bit addresses and a pinned register.
+const PINNED_32: &[&str] = &[
     "armv7hf enable_pinned_reg",
     "armv7 enable_pinned_reg",
     "armv6 enable_pinned_reg",
     "armv5 enable_pinned_reg",
 ];
+
+/// The targets with 64-bit addresses and a pinned register.
+const PINNED_64: &[&str] =
+    &["ppc64le enable_pinned_reg", "ppc64 enable_pinned_reg", "ppc64v2 enable_pinned_reg"];
 
 /// The files about the rest.
 pub fn files() -> Vec<File> {
@@ -467,18 +471,18 @@ pub fn files() -> Vec<File> {
         make(&mut file);
         out.push(file);
     };
-    for (address, bits, arm, pinned) in [(I32, "p32", ARM, PINNED), (I64, "p64", &[], &[])] {
-        add(format!("memory-{bits}"), "Loads and stores of every size and byte order.", arm, &|f| {
+    for (address, bits, targets, pinned) in [(I32, "p32", ARM, PINNED_32), (I64, "p64", POWER, PINNED_64)] {
+        add(format!("memory-{bits}"), "Loads and stores of every size and byte order.", targets, &|f| {
             memory(f, address, &NARROW);
             addresses(f, address);
         });
-        add(format!("memory-i128-{bits}"), "Loads and stores of i128.", arm, &|f| {
+        add(format!("memory-i128-{bits}"), "Loads and stores of i128.", targets, &|f| {
             memory(f, address, &[I128]);
         });
-        add(format!("memory-float-{bits}"), "Loads and stores of floats.", arm, &|f| {
+        add(format!("memory-float-{bits}"), "Loads and stores of floats.", targets, &|f| {
             memory(f, address, &[F32, F64]);
         });
-        add(format!("atomics-{bits}"), "Atomic accesses by one thread.", arm, &|f| {
+        add(format!("atomics-{bits}"), "Atomic accesses by one thread.", targets, &|f| {
             atomics(f, address, &NARROW)
         });
         add(format!("atomics-i128-{bits}"), "Atomic accesses to i128.", &[], &|f| {
@@ -487,22 +491,22 @@ pub fn files() -> Vec<File> {
         add(format!("registers-{bits}"), "Registers that the machine keeps.", pinned, &|f| {
             registers(f, address)
         });
-        add(format!("calls-{bits}"), "Calls of every kind but those that catch.", arm, &|f| {
+        add(format!("calls-{bits}"), "Calls of every kind but those that catch.", targets, &|f| {
             calls(f, address)
         });
-        add(format!("tail-calls-{bits}"), "Calls that leave no frame behind.", arm, &|f| {
+        add(format!("tail-calls-{bits}"), "Calls that leave no frame behind.", targets, &|f| {
             tail_calls(f, address)
         });
-        add(format!("try-calls-{bits}"), "Calls that would catch, of callees that return.", arm, &|f| {
+        add(format!("try-calls-{bits}"), "Calls that would catch, of callees that return.", targets, &|f| {
             try_calls(f, address);
         });
     }
-    add("control".into(), "Branches, returns, traps.", ARM, &control);
-    add("control-wide".into(), "Conditions and results of i128 and floats.", ARM, &|f| {
+    add("control".into(), "Branches, returns, traps.", ALL, &control);
+    add("control-wide".into(), "Conditions and results of i128 and floats.", ALL, &|f| {
         branches(f, &[I128]);
         returns(f, &[I128, F32, F64]);
     });
-    add("tags".into(), "Places for debug tags, which do nothing.", ARM, &|f| {
+    add("tags".into(), "Places for debug tags, which do nothing.", ALL, &|f| {
         f.function("sequence_point", &[I32], &[I32], &["sequence_point", "return v0"]);
         f.run("sequence_point", &[(5, I32)], Expect::Gives(&[(5, I32)]));
     });
