@@ -51,6 +51,8 @@ pub enum Change<R> {
         /// What replaces it.
         new: R,
     },
+    /// It is replaced by what the frame has for it if it is as expected.
+    CasStored(R),
     /// Nothing: it is read.
     Keep,
 }
@@ -58,8 +60,9 @@ pub enum Change<R> {
 /// An atomic access that is more than one instruction.
 ///
 /// Exclusive doublewords are in fixed registers, because an even register and its successor are wanted for what is
-/// read and for what is written at the same time: the address in `lr`, what was there in `r0:r1`, operand or
-/// replacement in `r2:r3`, what is written or expected in `r4:r5`. The kernel's helpers take an address in `r2`.
+/// read and for what is written at the same time: the address in `lr`, what was there in `r0:r1`, what is written in
+/// `r2:r3`. The kernel's helpers take an address in `r2`; what was there is kept in the lowest bytes of the frame, so
+/// that a loop needs three registers that calls leave alone, and no more.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Atomic {
     /// Combines memory with a value.
@@ -146,7 +149,8 @@ pub enum Atomic {
         /// How it traps if it faults.
         code: Option<TrapCode>,
     },
-    /// Changes memory by the kernel's compare-and-swap of words.
+    /// Changes memory by the kernel's compare-and-swap of words. What was there is in the lowest [`KERNEL_BYTES`] of
+    /// the frame.
     Kernel {
         /// What was there; of a part, the word, rotated so that the part is at the bottom.
         old: WritableReg,
@@ -159,8 +163,8 @@ pub enum Atomic {
         /// What kind of access.
         width: Width,
     },
-    /// Changes a doubleword by the kernel's compare-and-swap of doublewords. What it compares with and stores is in
-    /// the lowest [`KERNEL64_BYTES`] of the frame.
+    /// Changes a doubleword by the kernel's compare-and-swap of doublewords. What was there, what it stores and, of
+    /// [`Change::CasStored`], the replacement are in the lowest [`KERNEL64_BYTES`] of the frame.
     Kernel64 {
         /// What was there.
         old: [WritableReg; 2],
@@ -175,13 +179,16 @@ pub enum Atomic {
     },
 }
 
-/// Bytes of the frame's outgoing area that [`Atomic::Kernel64`] needs: what is expected, and what replaces it.
-pub const KERNEL64_BYTES: u32 = 16;
+/// Bytes of the frame's outgoing area that [`Atomic::Kernel`] needs.
+pub const KERNEL_BYTES: u32 = 4;
+/// Bytes of the frame's outgoing area that [`Atomic::Kernel64`] needs: three doublewords.
+pub const KERNEL64_BYTES: u32 = 24;
+/// Where in them the replacement is.
+pub const KERNEL64_REPLACEMENT: i32 = 16;
 
 const ADDRESS: PReg = regs::LR;
 const OLD: [PReg; 2] = [r(0), r(1)];
-const OPERAND: [PReg; 2] = [r(2), r(3)];
-const OTHER: [PReg; 2] = [r(4), r(5)];
+const WRITTEN: [PReg; 2] = [r(2), r(3)];
 /// Where the kernel's helpers take the address, and leave it.
 const KERNEL_ADDRESS: PReg = r(2);
 /// What loops around the kernel's helpers write over: `r0` and `r1`, the helpers' arguments; `r3`, theirs; `lr`.
@@ -199,7 +206,7 @@ impl<R> Change<R> {
     /// Its registers.
     fn each(&mut self, mut f: impl FnMut(&mut R)) {
         match self {
-            Change::Rmw(_, operand) => f(operand),
+            Change::Rmw(_, operand) | Change::CasStored(operand) => f(operand),
             Change::Cas { expected, new } => {
                 f(expected);
                 f(new);
@@ -213,6 +220,7 @@ impl<R> Change<R> {
         match self {
             Change::Rmw(op, operand) => write!(out, ", {op} {}", name(operand)),
             Change::Cas { expected, new } => write!(out, ", cas {}, {}", name(expected), name(new)),
+            Change::CasStored(expected) => write!(out, ", cas {}", name(expected)),
             Change::Keep => Ok(()),
         }
     }
@@ -246,20 +254,21 @@ impl Atomic {
                 v.reg_early_def(new);
             }
             Atomic::Rmw64 { old, new, address, operand, .. } => {
+                // The loop may go round: what it reads is not where it writes.
                 v.reg_fixed_use(address, ADDRESS);
-                each_use(v, operand, OPERAND);
+                operand.iter_mut().for_each(|reg| v.reg_late_use(reg));
                 each_def(v, old, OLD);
-                each_def(v, new, OTHER);
+                each_def(v, new, WRITTEN);
             }
             Atomic::Cas64 { old, address, expected, new, .. } => {
                 v.reg_fixed_use(address, ADDRESS);
-                each_use(v, new, OPERAND);
-                each_use(v, expected, OTHER);
+                each_use(v, new, WRITTEN);
+                expected.iter_mut().for_each(|reg| v.reg_late_use(reg));
                 each_def(v, old, OLD);
             }
             Atomic::Store64 { old, address, value, .. } => {
                 v.reg_fixed_use(address, ADDRESS);
-                each_use(v, value, OPERAND);
+                each_use(v, value, WRITTEN);
                 each_def(v, old, OLD);
             }
             // Late: not where the helper writes.
@@ -267,12 +276,12 @@ impl Atomic {
                 v.reg_fixed_use(address, KERNEL_ADDRESS);
                 below.iter_mut().for_each(|reg| v.reg_late_use(reg));
                 change.each(|reg| v.reg_late_use(reg));
-                v.reg_early_def(old);
+                v.reg_fixed_def(old, OLD[0]);
             }
             Atomic::Kernel64 { old, address, change, .. } => {
                 v.reg_fixed_use(address, KERNEL_ADDRESS);
                 change.each(|regs| regs.iter_mut().for_each(|reg| v.reg_late_use(reg)));
-                old.iter_mut().for_each(|reg| v.reg_early_def(reg));
+                each_def(v, old, OLD);
             }
         }
     }

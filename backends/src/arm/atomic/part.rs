@@ -130,7 +130,7 @@ impl Emit<'_> {
     /// ```
     fn combine_part(&mut self, rd: WritableReg, rn: Reg, change: Change<Reg>, width: Width) -> Result {
         match change {
-            Change::Keep => self.copy(rd, rn),
+            Change::Keep | Change::CasStored(_) => self.copy(rd, rn),
             Change::Cas { expected, new } => {
                 self.extend(WritableReg::from_reg(IP), rn, width.bytes, false)?;
                 self.real(&Inst::Cmp { rn: IP, rm: expected })?;

@@ -1,16 +1,20 @@
 //! What the rules for atomic accesses call.
 
-use super::{Atomic, Change, KERNEL64_BYTES, Width, bitwise};
+use super::{Atomic, Change, KERNEL_BYTES, KERNEL64_BYTES, KERNEL64_REPLACEMENT, Width, bitwise};
 use crate::arm::lower::{Lower, Way, is_swapped};
-use crate::arm::pseudo::MInst;
+use crate::arm::pseudo::{FrameArea, MInst};
 use crate::arm::regs;
 use crate::machinst::{Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use windlass_ir::{MemFlags, Type};
 
 fn emit(cx: &mut Lower<'_>, way: &Way, atomic: Atomic) {
-    // The helpers are calls.
-    cx.frame.makes_calls |= *way == Way::Kernel;
+    if *way == Way::Kernel {
+        // The helpers are calls.
+        cx.frame.makes_calls = true;
+        let bytes = if matches!(atomic, Atomic::Kernel64 { .. }) { KERNEL64_BYTES } else { KERNEL_BYTES };
+        cx.frame.outgoing_bytes = cx.frame.outgoing_bytes.max(bytes);
+    }
     cx.emit(MInst::Atomic(Box::new(atomic)));
 }
 
@@ -95,10 +99,16 @@ pub(in crate::arm) fn wide(
         (_, change) => {
             let change = match change {
                 Change::Rmw(op, operand) => Change::Rmw(op, pair(operand)),
-                Change::Cas { expected, new } => Change::Cas { expected: pair(expected), new: pair(new) },
+                Change::Cas { expected, new } => {
+                    for (rt, offset) in pair(new).into_iter().zip([0, 4]) {
+                        let (area, offset) = (FrameArea::Outgoing, KERNEL64_REPLACEMENT + offset);
+                        cx.emit(MInst::FrameStore { rt, area, offset });
+                    }
+                    Change::CasStored(pair(expected))
+                }
+                Change::CasStored(expected) => Change::CasStored(pair(expected)),
                 Change::Keep => Change::Keep,
             };
-            cx.frame.outgoing_bytes = cx.frame.outgoing_bytes.max(KERNEL64_BYTES);
             Atomic::Kernel64 { old, address, change, swapped, code }
         }
     };
