@@ -24,6 +24,7 @@ mod frame;
 pub mod imm;
 pub mod insts;
 pub mod kernel;
+mod join;
 mod lower;
 pub mod minst;
 mod patterns;

@@ -8,7 +8,7 @@ use super::minst::{Features, Inst as RealInst, level};
 use super::prologue::{self, Limit, LimitStart};
 use super::pseudo::MInst;
 use super::regs::{self, RegOptions};
-use super::{align, lower, startup};
+use super::{align, join, lower, startup};
 use crate::builtins::RuntimeNames;
 use crate::compiled::{CompiledCode, FrameLayout};
 use crate::context::Context;
@@ -456,6 +456,17 @@ impl Machine for ArmTarget {
 
     fn lower_inst(&self, cx: &mut Lower<'_, Self>, inst: Inst) -> Option<InstOutput> {
         lower::lower_inst(cx, inst)
+    }
+    fn joins(&self, cx: &Lower<'_, Self>, inst: Inst) -> Option<Inst> {
+        join::joins(cx, inst)
+    }
+    fn lower_joined(
+        &self,
+        cx: &mut Lower<'_, Self>,
+        first: Inst,
+        second: Inst,
+    ) -> Option<(InstOutput, InstOutput)> {
+        join::lower_joined(cx, first, second)
     }
     fn lower_branch(&self, cx: &mut Lower<'_, Self>, inst: Inst, labels: &[Label]) -> Option<()> {
         lower::lower_branch(cx, inst, labels)

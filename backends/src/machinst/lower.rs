@@ -157,6 +157,10 @@ pub struct Lower<'f, M: Machine> {
     /// needed. The target defines it on entry.
     pub return_area: Option<WritableReg>,
     current: Option<Inst>,
+    /// The later instruction that is selected with this one.
+    joined: SecondaryMap<Inst, PackedOption<Inst>>,
+    /// How often each value is used.
+    use_counts: SecondaryMap<Value, u32>,
     observer: Option<&'f mut RuleObserver>,
     /// The load that the last call does itself.
     absorbed: Option<Inst>,
@@ -220,6 +224,8 @@ impl<'f, M: Machine> Lower<'f, M> {
             frame: FrameNeeds::default(),
             return_area: None,
             current: None,
+            joined: SecondaryMap::new(),
+            use_counts: SecondaryMap::new(),
             observer,
             absorbed: None,
             try_results: BTreeMap::new(),
@@ -323,6 +329,7 @@ impl<'f, M: Machine> Lower<'f, M> {
                 self.make_value_regs(v, None)?;
             }
             for inst in func.layout.block_insts(block) {
+                func.dfg.for_each_use(inst, |v| self.use_counts[func.dfg.resolve_aliases(v)] += 1);
                 for &v in func.dfg.inst_results(inst) {
                     self.make_value_regs(v, Some(inst))?;
                 }
@@ -472,10 +479,28 @@ impl<'f, M: Machine> Lower<'f, M> {
         let func = self.func;
         let results = func.dfg.inst_results(inst);
         let opcode = func.dfg.opcode(inst);
+<<<<<<< HEAD
         let stays = (opcode.effects().must_stay() || results.is_empty())
             && opcode != Opcode::GetPinnedReg
             && self.absorbed != Some(inst);
+=======
+        if let Some(second) = self.joined[inst].expand() {
+            let Some((output, more)) = self.machine.lower_joined(self, inst, second) else {
+                return Err(self.no_rule(inst));
+            };
+            if self.failure.is_none() {
+                self.bind_results(inst, &output)?;
+                self.bind_results(second, &more)?;
+            }
+            return self.flush(func.srclocs[inst], Some(inst));
+        }
+        let stays = opcode.effects().must_stay() || results.is_empty();
+>>>>>>> e7a6496 (ARM: LDRD for neighbouring words, pre- and post-indexed addressing)
         if !stays && !results.iter().any(|&v| self.wanted[v]) {
+            return Ok(());
+        }
+        if let Some(first) = self.machine.joins(self, inst) {
+            self.joined[first] = inst.into();
             return Ok(());
         }
         let Some(output) = self.machine.lower_inst(self, inst) else {
@@ -613,6 +638,22 @@ impl<'f, M: Machine> Lower<'f, M> {
         let entry = self.func.layout.entry_block();
         let params = entry.map_or(&[][..], |entry| self.func.dfg.block_params(entry));
         params.get(index).map_or(ValueRegs::none(), |&v| self.value_regs[v])
+    }
+
+    /// How many operands of reachable instructions `v` is, which is no alias.
+    pub fn use_count(&self, v: Value) -> u32 {
+        self.use_counts[v]
+    }
+
+    /// Has what was selected so far, which is everything behind the current instruction, asked for the registers of
+    /// `v`, which is no alias?
+    pub fn is_wanted(&self, v: Value) -> bool {
+        self.wanted[v]
+    }
+
+    /// Is `inst` selected together with a later instruction?
+    pub fn is_joined(&self, inst: Inst) -> bool {
+        self.joined[inst].is_some()
     }
 
     /// The pure instruction that defines `v` alone, if it is one.

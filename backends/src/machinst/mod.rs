@@ -96,6 +96,20 @@ pub trait Machine: Sized {
 
     /// Selects code for an instruction that does not branch. `None` if no rule matches.
     fn lower_inst(&self, cx: &mut Lower<'_, Self>, inst: Inst) -> Option<InstOutput>;
+    /// An earlier instruction of the same block that one machine instruction does together with `inst`: both are
+    /// selected where the earlier one stands, which the target vouches for.
+    fn joins(&self, _cx: &Lower<'_, Self>, _inst: Inst) -> Option<Inst> {
+        None
+    }
+    /// Selects code for two instructions of which the second [joins](Machine::joins) the first.
+    fn lower_joined(
+        &self,
+        _cx: &mut Lower<'_, Self>,
+        _first: Inst,
+        _second: Inst,
+    ) -> Option<(InstOutput, InstOutput)> {
+        None
+    }
     /// Selects code for a branch. `labels` are its destinations; for a table, the default and then the entries.
     fn lower_branch(&self, cx: &mut Lower<'_, Self>, inst: Inst, labels: &[Label]) -> Option<()>;
     /// Emits code that makes an integer constant; `bits` beyond the type's width are zero. `None` to have it
