@@ -479,11 +479,6 @@ impl<'f, M: Machine> Lower<'f, M> {
         let func = self.func;
         let results = func.dfg.inst_results(inst);
         let opcode = func.dfg.opcode(inst);
-<<<<<<< HEAD
-        let stays = (opcode.effects().must_stay() || results.is_empty())
-            && opcode != Opcode::GetPinnedReg
-            && self.absorbed != Some(inst);
-=======
         if let Some(second) = self.joined[inst].expand() {
             let Some((output, more)) = self.machine.lower_joined(self, inst, second) else {
                 return Err(self.no_rule(inst));
@@ -494,8 +489,9 @@ impl<'f, M: Machine> Lower<'f, M> {
             }
             return self.flush(func.srclocs[inst], Some(inst));
         }
-        let stays = opcode.effects().must_stay() || results.is_empty();
->>>>>>> e7a6496 (ARM: LDRD for neighbouring words, pre- and post-indexed addressing)
+        let stays = (opcode.effects().must_stay() || results.is_empty())
+            && opcode != Opcode::GetPinnedReg
+            && self.absorbed != Some(inst);
         if !stays && !results.iter().any(|&v| self.wanted[v]) {
             return Ok(());
         }
