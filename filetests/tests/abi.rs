@@ -13,7 +13,7 @@ fn count() -> u64 {
 fn check(name: &str) {
     let convention = CONVENTIONS.iter().find(|row| row.name == name).expect("a convention");
     // Small programs: more settings have their turn.
-    let batch = if count() > 1000 { 200 } else { 30 };
+    let batch = if count() > 1000 { 200 } else { 25 };
     let options = Options { count: count(), batch, seed: 4, ..Options::default() };
     let report = test(convention, &options, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     assert!(report.differences.is_empty(), "{name}: {report}");

@@ -196,7 +196,7 @@ impl fmt::Display for Report {
 /// The settings of program `n`: plain ones, and some that make the allocator choose other registers.
 fn settings_of(n: u64) -> Vec<Setting> {
     let of = |name: &str, value: Option<String>| (name.to_string(), value);
-    match n % 5 {
+    match n % 6 {
         1 => vec![of("stress_random_regs", Some(n.to_string()))],
         2 => vec![of("stress_spill_all", None)],
         3 => vec![of("preserve_frame_pointers", None), of("stress_random_regs", Some(n.to_string()))],
@@ -205,6 +205,8 @@ fn settings_of(n: u64) -> Vec<Setting> {
             of("stress_max_regs", Some("6".into())),
             of("enable_probestack", None),
         ],
+        // Copies of structures make no access that the processor would not.
+        5 => vec![of("stress_check_alignment", None), of("stress_random_regs", Some(n.to_string()))],
         _ => Vec::new(),
     }
 }
