@@ -42,6 +42,8 @@ conventions! {
     armv6 "armv6"
     armv6_vfp "armv6-vfp"
     armv5 "armv5"
+    ppc64le "ppc64le"
+    ppc64 "ppc64"
 }
 
 /// What the tests see is really the convention: with another one nothing fits.

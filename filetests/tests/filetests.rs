@@ -65,11 +65,28 @@ fn every_rule_fires() -> Result<(), Failed> {
 }
 
 /// Targets that the run tests do not name: all run tests hold on them too.
-const OTHER_TARGETS: &[&str] = &["armv7", "armv6", "armv5"];
+const OTHER_TARGETS: &[&str] = &[
+    "armv7",
+    "armv6",
+    "armv5",
+    "ppc64le",
+    "ppc64le power9",
+    "ppc64le power10",
+    "ppc64le toc_free",
+    "ppc64",
+    "ppc64 power7",
+    "ppc64v2",
+];
 
 fn run_on(target: &str) -> Result<(), Failed> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let roots = ["tests/run", "tests/programs/p32", "../examples"].map(|root| here.join(root));
+    let wide = target.starts_with("ppc64");
+    let programs = if wide { "tests/programs/p64" } else { "tests/programs/p32" };
+    let mut roots = vec!["tests/run", programs, "../examples"];
+    if wide {
+        roots.push("tests/matrix");
+    }
+    let roots: Vec<_> = roots.iter().map(|root| here.join(root)).collect();
     let mut files = find_files(&roots).map_err(|e| e.to_string())?;
     files.retain(|file| is_about(file, target));
     let options = Options { targets: vec![target.to_owned()], jobs: 1, ..Options::default() };

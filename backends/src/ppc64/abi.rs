@@ -5,8 +5,8 @@
 //! `r3`–`r10` instead; floats travel in `f1`–`f13` and leave the register of their doubleword empty.
 //!
 //! `system_v` and `fast` are the platform's convention as C uses it with prototypes. `elfv1` and `elfv2`, whichever the
-//! platform has, are that convention for callees whose parameters are not known, variadic ones above all: floats are
-//! passed in both kinds of registers, and the whole save area is there. `tail` is Windlass's own. Its integers and floats
+//! platform has, are that convention for callees whose parameters are not known, variadic ones above all: callers pass
+//! floats in both kinds of registers and provide the whole save area. Callees rely on neither. `tail` is Windlass's own. Its integers and floats
 //! have their registers independently, it has no save area, and a function takes its stack arguments off the stack
 //! together with the header below them, so that a tail call may have more of them in constant stack. Caller and callee of
 //! the `tail` convention have the same table of contents.
@@ -53,8 +53,9 @@ const RESULT_FPRS: u32 = 8;
 const MAX_MEMBERS: u32 = 8;
 /// Bytes of the part of the save area that travels in registers.
 pub const SAVE_AREA_BYTES: u32 = 8 * GPRS;
-/// Bytes where a function has homes of structures that all came in registers: thirteen doublewords at the most.
-const HOME_BYTES: u32 = 128;
+/// Bytes where a function has homes of structures if everything came in registers: what is in the eight and the
+/// thirteen of them.
+const HOME_BYTES: u32 = (8 * (GPRS + ARG_FPRS)).next_multiple_of(16);
 /// The most bytes of arguments on the stack: sums of two stay far from overflow.
 const MAX_STACK_BYTES: u32 = 1 << 28;
 
@@ -113,15 +114,17 @@ pub fn sig_abi(sig: &Signature, options: AbiOptions) -> Result<SigAbi, String> {
     }
     let bytes = (8 * args.doublewords).next_multiple_of(16);
     abi.stack_arg_bytes = match convention {
-        Convention::Tail => bytes,
+        // Who comes last may have no stack arguments: its caller's header is then right above these.
+        Convention::Tail if bytes > 0 => bytes + options.header_bytes(),
+        Convention::Tail => 0,
         Convention::C if !options.v1 && !args.in_memory => 0,
         _ => bytes.max(SAVE_AREA_BYTES),
     };
     if convention == Convention::Tail && bytes > 0 {
         abi.popped_bytes = bytes + options.header_bytes();
     }
-    if abi.stack_arg_bytes == 0 {
-        // There is no save area: structures have homes in the callee's frame.
+    if !options.v1 && !args.in_memory {
+        // There may be no save area: structures have homes in the callee's frame.
         for param in &mut abi.params {
             if let Param::Struct(location) = param
                 && !location.pieces.is_empty()
@@ -208,7 +211,7 @@ struct Arguments {
     fprs: u32,
     /// Doublewords of the save area; in the `tail` convention, of the stack arguments.
     doublewords: u32,
-    /// Is anything on the stack?
+    /// Is anything on the stack alone?
     in_memory: bool,
 }
 
@@ -258,7 +261,12 @@ impl Arguments {
                     smallvec![place]
                 }
                 (Some(place), Convention::Tail) => smallvec![place],
-                (Some(place), Convention::Unprototyped) => smallvec![place, self.float_doubleword(size)],
+                (Some(place), Convention::Unprototyped) => {
+                    let in_memory = self.in_memory;
+                    let besides = self.float_doubleword(size);
+                    self.in_memory = in_memory;
+                    smallvec![place, besides]
+                }
                 (None, _) => smallvec![self.float_doubleword(size)],
             },
         };
@@ -285,31 +293,29 @@ impl Arguments {
             place.padding = 0;
             return place;
         }
+        let mut members: SmallVec<[Piece; 4]> = SmallVec::new();
         let mut done = 0;
         if let Some(element) = element {
             let (size, count) = (element.bytes(), bytes / element.bytes());
             let most = if self.options.v1 { 1 } else { MAX_MEMBERS };
             while count <= most && done < bytes {
                 let Some(register) = self.fpr() else { break };
-                place.pieces.push(Piece { offset: done, bytes: size, place: register });
+                members.push(Piece { offset: done, bytes: size, place: register });
                 done += size;
             }
-            if done == bytes {
-                // Its home is the callee's choice.
-                place.padding = 0;
-            }
         }
-        // A doubleword of which the last floating-point register has a part counts as a whole.
-        let whole = if done == bytes && self.convention != Convention::Unprototyped {
-            bytes.div_ceil(8)
-        } else {
-            done / 8
-        };
-        self.doublewords += whole;
+        let in_memory = self.in_memory;
+        let mut at = done / 8 * 8;
+        if done == bytes {
+            // Its home is the callee's choice.
+            place.padding = 0;
+            at = bytes.next_multiple_of(8);
+        }
         if self.convention == Convention::Unprototyped {
-            self.doublewords = first;
+            at = 0;
         }
-        let mut at = if self.convention == Convention::Unprototyped { 0 } else { 8 * whole };
+        // A doubleword of which the last floating-point register has a part goes where doublewords go as well.
+        self.doublewords += at / 8;
         while at < bytes {
             let rest = bytes - at;
             match self.doubleword() {
@@ -324,6 +330,12 @@ impl Arguments {
                 }
             }
         }
+        if done == bytes {
+            // What is on the stack besides is for others to find.
+            self.in_memory = in_memory;
+        }
+        // Callers that do know the callee pass floats here alone: these are stored last.
+        place.pieces.extend(members);
         place
     }
 }
@@ -422,7 +434,7 @@ mod tests {
     fn tail_functions_take_the_header_off_with_their_arguments() {
         let abi = laid_out(values(&[I64; 9]), &[], CallConv::Tail, V2);
         assert_eq!(params(&abi)[8], [Place::Memory(0)]);
-        assert_eq!((abi.stack_arg_bytes, abi.popped_bytes), (16, 48));
+        assert_eq!((abi.stack_arg_bytes, abi.popped_bytes), (48, 48));
         assert_eq!(laid_out(values(&[I64; 8]), &[], CallConv::Tail, V1).popped_bytes, 0);
     }
 
@@ -447,7 +459,7 @@ mod tests {
 
     #[test]
     fn small_structures_stand_at_the_end_of_their_doubleword() {
-        for (options, home, padding) in [(V1, 0, 5), (V2, -128, 0), (V2_BIG, -128, 5)] {
+        for (options, home, padding) in [(V1, 0, 5), (V2, -176, 0), (V2_BIG, -176, 5)] {
             let abi = laid_out(vec![structure(StructArg::new(3))], &[], CallConv::SystemV, options);
             let location = only(&abi);
             assert_eq!((location.home, location.padding), (home, padding));
@@ -483,7 +495,7 @@ mod tests {
         let abi = laid_out(list.clone(), &[], CallConv::SystemV, V2);
         assert_eq!(params(&abi)[0], (1..9).map(fpr).collect::<Vec<_>>());
         // The last member finds no register; its doubleword has the one before it too.
-        let expected: Vec<_> = (9..14).map(fpr).chain([gpr(9)]).collect();
+        let expected: Vec<_> = [gpr(9)].into_iter().chain((9..14).map(fpr)).collect();
         assert_eq!(params(&abi)[1], expected);
         assert_eq!(params(&abi)[2], [gpr(10)]);
         let abi = laid_out(list, &[], CallConv::SystemV, V1);

@@ -494,8 +494,11 @@ impl Emit<'_> {
         self.jump(info.then.normal, next)
     }
 
-    /// The stack pointer is the frame's; the frame pointer, if there is one, is made anew: `mr r31, r1`
+    /// The stack pointer is the frame's. What functions that took its arguments off the stack may have written over is made
+    /// anew, the back chain, and the frame pointer, if there is one: `addi r11, r1, size ; std r11, 0(r1) ; mr r31, r1`
     fn landing(&mut self) -> Result {
+        self.add_offset(w(R11), SP, self.frame.size.into())?;
+        self.store_near(R11, 0)?;
         if !self.frame.frame_pointer {
             return Ok(());
         }

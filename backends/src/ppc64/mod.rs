@@ -10,7 +10,7 @@
 //! | `pseudo.rs`, `emit.rs`, `fixup.rs` | pseudo-instructions, the words that instructions become, distances in them |
 //! | `atomic.rs` | loops of accesses with reservation |
 //! | `reloc.rs`, `elf.rs`, `startup.rs` | objects and executables |
-//! | `runtime.rs` | names of the run-time library |
+//! | `runtime.rs`, `unwind.rs` | names of the run-time library, its routines in machine code |
 
 mod abi;
 mod atomic;
@@ -30,5 +30,6 @@ pub mod reloc;
 mod runtime;
 pub mod startup;
 mod target;
+mod unwind;
 
 pub use target::{PPC64, PPC64LE, PPC64V2, Ppc64Target};

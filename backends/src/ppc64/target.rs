@@ -25,6 +25,7 @@ use crate::target::{
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use target_lexicon::Triple;
 use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type, types};
 use windlass_regalloc::{Allocation, Output, RegClass, RegFile};
@@ -47,7 +48,7 @@ static PPC64LE_VARIANT: Variant = Variant {
     triple: PPC64LE_TRIPLE,
     features: level::POWER8,
     elf: super::elf::V2_LITTLE,
-    emulator: Emulator { program: "qemu-ppc64le", args: &["-cpu", "power8"], package: "qemu-user" },
+    emulator: Emulator { program: "qemu-ppc64le", args: &[], package: "qemu-user" },
 };
 
 static PPC64_VARIANT: Variant = Variant {
@@ -55,7 +56,7 @@ static PPC64_VARIANT: Variant = Variant {
     triple: PPC64_TRIPLE,
     features: level::PPC970,
     elf: super::elf::V1_BIG,
-    emulator: Emulator { program: "qemu-ppc64", args: &["-cpu", "970fx"], package: "qemu-user" },
+    emulator: Emulator { program: "qemu-ppc64", args: &[], package: "qemu-user" },
 };
 
 static PPC64V2_VARIANT: Variant =
@@ -162,8 +163,22 @@ impl TargetBuilder for Ppc64Builder {
             features,
             toc_free: self.toc_free,
             native,
+            emulator: Emulator { args: processor(features), ..variant.emulator },
         }))
     }
+}
+
+/// The oldest processor that the emulator has with these features.
+fn processor(features: Features) -> &'static [&'static str] {
+    let processors: [(Features, &'static [&'static str]); 5] = [
+        (level::PPC970, &["-cpu", "970fx"]),
+        (level::POWER7, &["-cpu", "power7"]),
+        (level::POWER8, &["-cpu", "power8"]),
+        (level::POWER9, &["-cpu", "power9"]),
+        (level::POWER10, &["-cpu", "power10"]),
+    ];
+    let enough = processors.iter().find(|(has, _)| has.contains(features));
+    enough.map_or(&["-cpu", "max"], |&(_, args)| args)
 }
 
 /// A 64-bit POWER target.
@@ -175,6 +190,7 @@ pub struct Ppc64Target {
     features: Features,
     toc_free: bool,
     native: Native,
+    emulator: Emulator,
 }
 
 mod generated {
@@ -247,10 +263,13 @@ impl Target for Ppc64Target {
         Some(&super::lower::RULES)
     }
     fn emulator(&self) -> &Emulator {
-        &self.variant.emulator
+        &self.emulator
     }
     fn startup(&self) -> Startup {
         startup::startup(&self.variant.elf)
+    }
+    fn machine_routines(&self) -> Vec<(String, CompiledCode)> {
+        super::unwind::routines(&self.variant.elf)
     }
     fn runtime_names(&self) -> RuntimeNames {
         super::runtime::NAMES
