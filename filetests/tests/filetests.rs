@@ -88,20 +88,21 @@ fn run_on(target: &str) -> Result<(), Failed> {
     }
     let roots: Vec<_> = roots.iter().map(|root| here.join(root)).collect();
     let mut files = find_files(&roots).map_err(|e| e.to_string())?;
-    files.retain(|file| is_about(file, target));
+    // A file that names such targets lists all that have what it tests, and is run on them anyway.
+    files.retain(|file| own_specs(file).iter().all(|spec| !OTHER_TARGETS.contains(&first_word(spec))));
     let options = Options { targets: vec![target.to_owned()], jobs: 1, ..Options::default() };
     let summary = run_files(&files, &options, &|_| {});
     if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }
 }
 
-/// Is a file about a target? One that names others of these targets lists all that have what it tests.
-fn is_about(file: &Path, target: &str) -> bool {
+/// The targets that a file names, with the words behind them.
+fn own_specs(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let name_of = |spec: &str| spec.split_whitespace().next().map(str::to_owned);
-    let named: Vec<_> =
-        text.lines().filter_map(|line| line.strip_prefix("target ").and_then(name_of)).collect();
-    let lists_all = named.iter().any(|name| OTHER_TARGETS.contains(&&**name));
-    !lists_all || name_of(target).is_some_and(|name| named.contains(&name))
+    text.lines().filter_map(|line| line.strip_prefix("target ").map(str::to_owned)).collect()
+}
+
+fn first_word(spec: &str) -> &str {
+    spec.split_whitespace().next().unwrap_or_default()
 }
 
 /// Targets on which every access is checked. The emulator loads and stores anywhere; these processors do not.
@@ -110,22 +111,23 @@ const ALIGNED: &[&str] = &["armv5", "armv6 strict_alignment", "armv7 strict_alig
 fn run_aligned(target: &str) -> Result<(), Failed> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let roots = ["tests/run", "tests/matrix", "tests/regress", "tests/programs/p32", "../examples"];
-    let mut files = find_files(&roots.map(|root| here.join(root))).map_err(|e| e.to_string())?;
-    files.retain(|file| !file.to_string_lossy().contains("p64") && is_about(file, target));
-    // Some files are about the embedder's register.
-    let (pinned, others): (Vec<_>, Vec<_>) =
-        files.into_iter().partition(|file| file.file_stem().is_some_and(|name| name == "registers-p32"));
-    let mut settings = vec![setting("stress_check_alignment")];
     let mut summary = Summary::default();
-    for files in [others, pinned] {
-        let options = Options {
-            targets: vec![target.to_owned()],
-            settings: settings.clone(),
-            jobs: 1,
-            ..Options::default()
-        };
-        summary.files.extend(run_files(&files, &options, &|_| {}).files);
-        settings.push(setting("enable_pinned_reg"));
+    for file in find_files(&roots.map(|root| here.join(root))).map_err(|e| e.to_string())? {
+        // A file that names such targets is run on those, with the features that it gives them.
+        let own = own_specs(&file);
+        let mut targets = vec![target.to_owned()];
+        if file.to_string_lossy().contains("p64") {
+            continue;
+        } else if own.iter().any(|spec| OTHER_TARGETS.contains(&first_word(spec))) {
+            let this = own.iter().filter(|spec| first_word(spec) == first_word(target));
+            targets = this.map(|spec| format!("{spec}{}", &target[first_word(target).len()..])).collect();
+        }
+        if targets.is_empty() {
+            continue;
+        }
+        let settings = vec![setting("stress_check_alignment")];
+        let options = Options { targets, settings, jobs: 1, ..Options::default() };
+        summary.files.extend(run_files(&[file], &options, &|_| {}).files);
     }
     if summary.failed() == 0 { Ok(()) } else { Err(summary.render(false).into()) }
 }
