@@ -65,6 +65,9 @@ pub struct RuntimeSettings {
     pub pinned_reg: Option<String>,
     /// `reserved_regs=NAME,NAME`: registers that code neither reads nor writes, and so never saves.
     pub reserved_regs: Vec<String>,
+    /// `register_set.NAME=NAME,NAME`: sets of registers, for values that a function says to be of the set alone, and in the
+    /// order in which they were set.
+    pub register_sets: Vec<(String, Vec<String>)>,
     /// `align_return_addresses=BYTES`: calls return to multiples of this, a power of two of at most
     /// [`MAX_RETURN_ALIGNMENT`]. 0: to where they happen to.
     pub align_return_addresses: u32,
@@ -73,6 +76,16 @@ pub struct RuntimeSettings {
     /// `function_header=size|NUMBER`: each function has a word of data in front of its entry.
     pub function_header: Option<FunctionHeader>,
 }
+
+impl RuntimeSettings {
+    /// Do they keep registers from the allocator?
+    pub fn takes_registers(&self) -> bool {
+        self.pinned_reg.is_some() || !self.reserved_regs.is_empty() || !self.register_sets.is_empty()
+    }
+}
+
+/// There are no more register sets than this.
+pub const MAX_REGISTER_SETS: usize = 8;
 
 /// The largest alignment of return addresses, in bytes.
 pub const MAX_RETURN_ALIGNMENT: u32 = 16;
@@ -198,6 +211,15 @@ impl Settings {
     /// # Errors
     /// The setting exists and cannot have that value.
     pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<bool, SettingError> {
+        if let Some(set) = name.strip_prefix("register_set.") {
+            let regs = names(name, value)?;
+            self.runtime.register_sets.retain(|(other, _)| other != set);
+            if self.runtime.register_sets.len() == MAX_REGISTER_SETS {
+                return Err(SettingError(format!("there are at most {MAX_REGISTER_SETS} register sets")));
+            }
+            self.runtime.register_sets.push((set.into(), regs));
+            return Ok(true);
+        }
         match name {
             "opt_level" => {
                 self.opt_level = match value {

@@ -8,6 +8,7 @@ use crate::memflags::MemFlags;
 use crate::signature::Signature;
 use crate::types::Type;
 use alloc::string::String;
+use alloc::vec::Vec;
 use cranelift_entity::{PrimaryMap, SecondaryMap};
 
 /// A stack slot.
@@ -68,6 +69,16 @@ pub struct RegionData {
     pub description: String,
 }
 
+/// Values that are of a register set, which the settings of the compilation define: in registers, they are in no others. It
+/// changes nothing about what the function computes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegisterSet {
+    /// The set's name: letters, digits and `_`.
+    pub name: String,
+    /// The values, integers of at most an address's size.
+    pub values: Vec<Value>,
+}
+
 /// Where an instruction comes from in the front end's source, as a number that only the front end understands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub struct SourceLoc(pub u32);
@@ -109,6 +120,8 @@ pub struct Function {
     pub srclocs: SecondaryMap<Inst, SourceLoc>,
     /// The lowest address that the stack may reach; checked on entry.
     pub stack_limit: Option<GlobalValue>,
+    /// Values of register sets.
+    pub register_sets: Vec<RegisterSet>,
 }
 
 impl Function {
@@ -128,5 +141,6 @@ impl Function {
         self.layout.clear();
         self.srclocs.clear();
         self.stack_limit = None;
+        self.register_sets.clear();
     }
 }

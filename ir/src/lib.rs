@@ -40,7 +40,7 @@ pub use dfg::{DataFlowGraph, DebugTag, ExtFuncData, UserStackMapEntry, ValueDef}
 pub use domtree::{DominatorTree, InstOrder, ProgramPoint};
 pub use entities::*;
 pub use extname::{ExternalName, LibCall};
-pub use function::{Function, GlobalValueData, RegionData, SourceLoc, StackSlotData};
+pub use function::{Function, GlobalValueData, RegionData, RegisterSet, SourceLoc, StackSlotData};
 pub use immediates::{Ieee16, Ieee32, Ieee64, Imm64, Offset32};
 pub use instdata::{
     AtomicRmwOp, BlockArg, BlockCall, ExceptionItem, ExceptionTableData, InstData, JumpTableData, ValueList,

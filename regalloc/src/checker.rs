@@ -330,6 +330,9 @@ impl<F: Function> Checker<'_, F> {
                     self.check_place(inst, place, class)?;
                 }
                 let set = self.read(from, class);
+                if !self.check_moved(inst, to, &set) {
+                    return bad("no value there may be in that register");
+                }
                 self.write(to, class, set);
             }
             Edit::Remat { inst: source, to } => {
@@ -352,6 +355,31 @@ impl<F: Function> Checker<'_, F> {
             }
         }
         Ok(())
+    }
+
+    /// A register must be one that the values moved there may be in: their class's, the scratch register, where `inst` reads a
+    /// copy, or where a parameter that one is passed for wants it. So no value of a subset is in a foreign register but
+    /// right in front of the instruction that wants it there.
+    fn check_moved(&self, inst: Inst, to: Allocation, set: &Set) -> bool {
+        let Some(reg) = to.as_reg() else { return true };
+        let member = |v: VReg| self.regs.classes[self.f.vreg_class(v).index()].order.contains(&reg);
+        let scratch = |v: VReg| self.regs.classes[self.f.vreg_class(v).index()].scratch == Some(reg);
+        if set.is_empty() || set.iter().any(|&v| member(v) || scratch(v)) {
+            return true;
+        }
+        if self.out.inst_allocs(inst).iter().any(|at| at.as_reg().is_some_and(|r| self.regs.overlap(r, reg)))
+        {
+            return true;
+        }
+        if self.aliases.iter().any(|&(arg, param)| set.contains(&arg) && member(param)) {
+            return true;
+        }
+        let block = Block::from_u32(self.prep.inst_block[inst.as_u32() as usize]);
+        self.f.block_insts(block).end == inst.as_u32() + 1
+            && self.f.block_succs(block).iter().enumerate().any(|(k, &succ)| {
+                let passed = self.f.branch_args(block, k).iter().zip(self.f.block_params(succ));
+                passed.into_iter().any(|(arg, &param)| set.contains(arg) && member(param))
+            })
     }
 
     /// A register must be known as used, a slot well placed.
@@ -461,7 +489,9 @@ impl<F: Function> Checker<'_, F> {
     fn satisfies(&self, ops: &[Operand], allocs: &[Allocation], operand: usize) -> bool {
         let op = &ops[operand];
         let at = allocs[operand];
-        let class = &self.regs.classes[self.f.vreg_class(op.vreg).index()];
+        // A copy that a def is tied to is where the def wants it.
+        let tied = ops.iter().find(|o| op.is_use() && o.constraint == Constraint::Reuse(operand as u8));
+        let class = &self.regs.classes[self.f.vreg_class(tied.unwrap_or(op).vreg).index()];
         let member = |at: Allocation| at.as_reg().is_some_and(|r| class.order.contains(&r));
         match op.constraint {
             Constraint::Any => at.as_slot().is_some() || member(at),

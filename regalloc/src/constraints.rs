@@ -297,7 +297,7 @@ impl Prepared {
                 for (&a, &p) in args.iter().zip(params) {
                     check(a)?;
                     check(p)?;
-                    if f.vreg_class(a) != f.vreg_class(p) {
+                    if !regs.same_kind(f.vreg_class(a), f.vreg_class(p)) {
                         return Err(Error::BranchArgs { block, succ_index });
                     }
                 }
@@ -332,7 +332,8 @@ impl Prepared {
                 }
                 Constraint::Reuse(k) => {
                     let reused = ops.get(k as usize).filter(|u| u.is_use() && u.pos == OperandPos::Early);
-                    let fits = reused.is_some_and(|u| f.vreg_class(u.vreg) == f.vreg_class(op.vreg));
+                    let fits =
+                        reused.is_some_and(|u| regs.same_kind(f.vreg_class(u.vreg), f.vreg_class(op.vreg)));
                     let again = ops[..operand].iter().any(|o| o.constraint == op.constraint);
                     if !fits || again || op.is_use() || op.pos == OperandPos::Early {
                         return Err(Error::BadReuse { inst, operand });
@@ -350,7 +351,7 @@ impl Prepared {
                     let fits = other.is_some_and(|o| {
                         o.constraint == wanted
                             && (o.kind, o.pos) == (op.kind, op.pos)
-                            && f.vreg_class(o.vreg) == class
+                            && regs.same_kind(f.vreg_class(o.vreg), class)
                             && (op.is_use() || o.vreg != op.vreg)
                     });
                     if !fits || regs.classes[class.index()].pair.is_none() {
@@ -480,7 +481,8 @@ impl Prepared {
                     for (j, other) in ops.iter().enumerate() {
                         let early = other.is_use() && other.pos == OperandPos::Early;
                         let simple = matches!(effective[j], Constraint::Reg | Constraint::Any);
-                        if early && simple && other.vreg == ops[used].vreg && item_of[j].is_none() {
+                        let same = f.vreg_class(other.vreg) == f.vreg_class(op.vreg);
+                        if early && simple && same && other.vreg == ops[used].vreg && item_of[j].is_none() {
                             let claimed = j < 256 && effective.contains(&Constraint::Reuse(j as u8));
                             if !claimed {
                                 item_of[j] = item;

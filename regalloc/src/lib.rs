@@ -41,7 +41,8 @@
 //! let [r0, r1] = [PReg::new(0), PReg::new(1)];
 //! let reg = |name, unit| RegDef { name, units: UnitSet::single(unit), halves: None };
 //! let class = ClassDef {
-//!     name: "core", order: vec![r0, r1], spill_size: 4, spill_align: 4, scratch: None, pair: None,
+//!     name: "core", order: vec![r0, r1], spill_size: 4, spill_align: 4, scratch: None, subset_of: None,
+//!     pair: None,
 //! };
 //! let regs =
 //!     RegFile { regs: vec![reg("r0", 0), reg("r1", 1)], classes: vec![class], callee_saved: UnitSet::EMPTY };

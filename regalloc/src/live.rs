@@ -286,7 +286,7 @@ impl Live {
             }
             Constraint::PairHi => self.raw.push((value, soft(None))),
             Constraint::Reg | Constraint::Any | Constraint::Reuse(_) => {
-                let user = if is_late || !reuses { None } else { reuser(ops, effective, k) };
+                let user = if is_late || !reuses { None } else { reuser(f, ops, effective, k) };
                 if let Some(user) = user {
                     self.raw.push((value, soft(None)));
                     self.demands.push(Demand { inst: i, value, op: at, target: Target::Reuse(user) });
@@ -534,7 +534,7 @@ impl Live {
 }
 
 /// The value that reuses this operand's register: the operand is named, or reads the same value as one that is.
-fn reuser(ops: &[Operand], effective: &[Constraint], k: usize) -> Option<u32> {
+fn reuser<F: Function>(f: &F, ops: &[Operand], effective: &[Constraint], k: usize) -> Option<u32> {
     let early = |o: &Operand| o.is_use() && o.pos == OperandPos::Early;
     let mut found = None;
     for (d, c) in effective.iter().enumerate() {
@@ -543,7 +543,9 @@ fn reuser(ops: &[Operand], effective: &[Constraint], k: usize) -> Option<u32> {
             if j == k {
                 return Some(ops[d].vreg.as_u32());
             }
-            if found.is_none() && early(&ops[j]) && ops[j].vreg == ops[k].vreg {
+            // A value of another class may not be read from there.
+            let same = f.vreg_class(ops[d].vreg) == f.vreg_class(ops[k].vreg);
+            if found.is_none() && same && early(&ops[j]) && ops[j].vreg == ops[k].vreg {
                 found = Some(ops[d].vreg.as_u32());
             }
         }

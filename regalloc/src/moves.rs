@@ -338,6 +338,7 @@ mod tests {
             order,
             spill_size: size,
             spill_align: size,
+            subset_of: None,
             scratch: scratch.then_some(temp),
             pair: None,
         };

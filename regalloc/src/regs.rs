@@ -199,6 +199,10 @@ pub struct ClassDef {
     /// Register that is never in any `order`, free for breaking cycles of moves in this class. `None`: the allocator
     /// uses a stack slot to break cycles.
     pub scratch: Option<PReg>,
+    /// The class that this one has some of the registers of, for values that may be in no others. Values of a class and of
+    /// its subsets can be moved to each other, passed to each other's parameters, and read where the other's is tied. Subsets
+    /// have the class's spill slots, scratch register and pairs.
+    pub subset_of: Option<RegClass>,
     /// Class of consecutive even/odd pairs whose halves are members of this class. Its own `order` lists the pairs.
     pub pair: Option<RegClass>,
 }
@@ -208,7 +212,7 @@ pub struct ClassDef {
 pub struct RegFile {
     /// All registers, at most 256.
     pub regs: Vec<RegDef>,
-    /// All classes, at most 255.
+    /// All classes, at most 255. A class and its subsets need have no register in common: what counts is the kind.
     pub classes: Vec<ClassDef>,
     /// Units that cost a save in the prologue when first used (callee-saved): preferred last, and only when worth it.
     pub callee_saved: UnitSet,
@@ -228,6 +232,16 @@ impl RegFile {
     /// The register's name, `?` for an index out of range.
     pub fn name(&self, reg: PReg) -> &'static str {
         self.regs.get(reg.index()).map_or("?", |r| r.name)
+    }
+
+    /// The class that a class is a subset of, or the class itself.
+    pub fn root(&self, class: RegClass) -> RegClass {
+        self.classes.get(class.index()).and_then(|c| c.subset_of).unwrap_or(class)
+    }
+
+    /// Whether values of the two classes can be moved to each other.
+    pub fn same_kind(&self, a: RegClass, b: RegClass) -> bool {
+        self.root(a) == self.root(b)
     }
 
     /// The units of all registers that the allocator may choose: the union of all orders.
@@ -273,6 +287,16 @@ impl RegFile {
                 }
                 if self.units(scratch).intersects(allocatable) {
                     return Err("a scratch register overlaps an allocatable one");
+                }
+            }
+            if let Some(root) = class.subset_of {
+                let fits = self.classes.get(root.index()).is_some_and(|root| {
+                    root.subset_of.is_none()
+                        && (root.spill_size, root.spill_align) == (class.spill_size, class.spill_align)
+                        && (root.scratch, root.pair) == (class.scratch, class.pair)
+                });
+                if !fits {
+                    return Err("a class is not a subset of the class that it says");
                 }
             }
             if let Some(pair) = class.pair {

@@ -2,7 +2,7 @@
 
 use crate::checker::{Problem, check};
 use crate::testing::{
-    CORE, DOUBLE, Rng, SINGLE, TestFunction, arm_like, call_clobbers, d, random_function, s,
+    CORE, DOUBLE, Rng, SINGLE, SUBSET, TestFunction, arm_like, call_clobbers, d, random_function, s,
 };
 use crate::{
     Allocation, Allocator, Constraint, Edit, Error, Inst, Operand, OperandKind, OperandPos, Options, Output,
@@ -579,6 +579,38 @@ fn the_checker_knows_that_overlapping_registers_destroy_each_other() {
     out.inst_allocs_mut(Inst::from_u32(2))[1] = Allocation::Reg(d(0));
     let report = check(&f, &regs, &out).expect_err("d0 covers s1");
     assert!(matches!(report.problem, Problem::WrongValue { operand: 0, .. }), "{report}");
+}
+
+#[test]
+fn values_of_a_subset_are_elsewhere_only_where_an_instruction_wants_them() {
+    let mut f = TestFunction::default();
+    let b = f.block();
+    let (x, y) = (f.value(SUBSET), f.value(CORE));
+    f.push(b, &[Operand::fixed_def(x, r(0))]);
+    f.push(b, &[Operand::reg_use(x), Operand::reg_def(y)]);
+    f.push(b, &[Operand::fixed_use(x, r(1)), Operand::reg_use(y)]);
+    let f = f.finish();
+    let regs = arm_like(true);
+    let out = run(&f);
+    let moved: Vec<_> = out.edits.iter().map(|e| (e.0.inst.as_u32(), e.1)).collect();
+    let class = SUBSET;
+    let [r0, r1, r4] = [r(0), r(1), r(4)].map(Allocation::Reg);
+    assert_eq!(
+        moved,
+        [(1, Edit::Move { from: r0, to: r4, class }), (2, Edit::Move { from: r4, to: r1, class })]
+    );
+    // Read from where it came, or kept where nothing wants it.
+    let mut broken = out.clone();
+    broken.edits.remove(0);
+    broken.inst_allocs_mut(Inst::from_u32(1))[0] = r0;
+    let report = check(&f, &regs, &broken).expect_err("r0 is not in the subset");
+    assert!(matches!(report.problem, Problem::Constraint { operand: 0, .. }), "{report}");
+    let mut broken = out.clone();
+    broken.used = UnitSet::from_bits(u128::MAX);
+    let stray = Edit::Move { from: r4, to: Allocation::Reg(r(3)), class: CORE };
+    broken.edits.push((ProgPoint::before(Inst::from_u32(2)), stray));
+    let report = check(&f, &regs, &broken).expect_err("nobody reads r3");
+    assert!(matches!(report.problem, Problem::Edit { .. }), "{report}");
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub const PAIRS: RegClass = RegClass::new(1);
 pub const SINGLE: RegClass = RegClass::new(2);
 /// Double-precision registers, each on top of two single-precision ones.
 pub const DOUBLE: RegClass = RegClass::new(3);
+/// Some of the core registers, `r4` and up, for values that may be in no others.
+pub const SUBSET: RegClass = RegClass::new(4);
 
 /// `s{n}` of [`arm_like`].
 pub const fn s(n: u8) -> PReg {
@@ -56,6 +58,7 @@ pub fn arm_like(scratch: bool) -> RegFile {
         spill_size: size,
         spill_align: size,
         scratch: temp.filter(|_| scratch),
+        subset_of: None,
         pair,
     };
     let core: Vec<PReg> = (0..12).chain([14]).map(PReg::new).collect();
@@ -67,6 +70,10 @@ pub fn arm_like(scratch: bool) -> RegFile {
             class("pair", (16..22).map(PReg::new).collect(), 8, None, None),
             class("single", (0..30).map(s).collect(), 4, Some(s(30)), None),
             class("double", (0..15).map(d).collect(), 8, Some(d(15)), None),
+            ClassDef {
+                subset_of: Some(CORE),
+                ..class("subset", (4..12).map(PReg::new).collect(), 4, Some(PReg::new(12)), Some(PAIRS))
+            },
         ],
         callee_saved,
     }
@@ -296,7 +303,12 @@ struct Generator {
     lands: Vec<bool>,
 }
 
-const CLASSES: [RegClass; 6] = [CORE, CORE, CORE, CORE, SINGLE, DOUBLE];
+const CLASSES: [RegClass; 8] = [CORE, CORE, CORE, CORE, CORE, SUBSET, SINGLE, DOUBLE];
+
+/// The class whose values can be moved to those of `class`.
+fn kind(class: RegClass) -> RegClass {
+    if class == SUBSET { CORE } else { class }
+}
 
 impl Generator {
     fn run(&mut self, size: usize) {
@@ -331,7 +343,7 @@ impl Generator {
             if self.r.one_in(2) {
                 let count = if self.r.one_in(12) { self.r.below(20) } else { self.r.below(5) };
                 for _ in 0..count {
-                    let class = CLASSES[self.r.below(6)];
+                    let class = CLASSES[self.r.below(8)];
                     let p = self.f.value(class);
                     self.f.blocks[b].params.push(p);
                 }
@@ -390,6 +402,8 @@ impl Generator {
 
     /// A value of this class to use in `block`; makes one if there is none.
     fn pick(&mut self, block: usize, class: RegClass) -> VReg {
+        // Wherever a core register is wanted, a value of the subset will do.
+        let class = if class == CORE && self.r.one_in(6) { SUBSET } else { class };
         let fits: Vec<VReg> =
             self.available.iter().copied().filter(|v| self.f.classes[v.as_u32() as usize] == class).collect();
         if fits.is_empty() || self.r.one_in(24) {
@@ -405,7 +419,7 @@ impl Generator {
     }
 
     fn class(&mut self) -> RegClass {
-        CLASSES[self.r.below(6)]
+        CLASSES[self.r.below(8)]
     }
 
     fn fill(&mut self, b: usize, size: usize) {
@@ -444,7 +458,7 @@ impl Generator {
             let succ = self.f.blocks[b].succs[k].0 as usize;
             let params = self.f.blocks[succ].params.clone();
             let args: Vec<VReg> =
-                params.iter().map(|p| self.pick(b, self.f.classes[p.as_u32() as usize])).collect();
+                params.iter().map(|p| self.pick(b, kind(self.f.classes[p.as_u32() as usize]))).collect();
             self.f.blocks[b].succs[k].1 = args;
         }
         self.terminator(b);
@@ -508,7 +522,7 @@ impl Generator {
         let mut inst = TestInst::default();
         match self.r.below(20) {
             0..2 => {
-                let v = self.def(CLASSES[self.r.clone().below(6)]);
+                let v = self.def(CLASSES[self.r.clone().below(8)]);
                 new.push(v);
                 ops.push(Operand::reg_def(v));
                 inst.remat = true;

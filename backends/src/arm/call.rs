@@ -121,7 +121,7 @@ impl AbiMachine for ArmTarget {
     }
 
     fn gen_result_store(&self, cx: &mut Lower<'_>, rt: Reg, _: u32, rn: Reg, at: u32) {
-        let class = rt.as_vreg().map_or(regs::GPR, |vreg| cx.class_of(vreg));
+        let class = rt.as_vreg().map_or(regs::GPR, |vreg| regs::kind(cx.class_of(vreg)));
         if class == regs::GPR {
             let inst = match Offset12::new(at as i32) {
                 Some(off) => ArmInst::StrImm { rt, rn, off },

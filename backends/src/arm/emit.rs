@@ -662,7 +662,7 @@ impl Emit<'_> {
 
     fn reload(&mut self, to: PReg, offset: u32, class: RegClass) -> Result {
         let rd = w(Reg::from_preg(to));
-        if class == regs::GPR {
+        if regs::kind(class) == regs::GPR {
             return self.load_word(rd, offset);
         }
         let (rn, off) = self.vfp_address(offset)?;
@@ -675,7 +675,7 @@ impl Emit<'_> {
 
     fn spill(&mut self, from: PReg, offset: u32, class: RegClass) -> Result {
         let rt = Reg::from_preg(from);
-        if class == regs::GPR {
+        if regs::kind(class) == regs::GPR {
             return self.store_word(rt, offset);
         }
         let (rn, off) = self.vfp_address(offset)?;

@@ -34,6 +34,16 @@ pub const D: RegClass = RegClass::new(2);
 /// Class of the even/odd pairs of core registers.
 pub const PAIR: RegClass = RegClass::new(3);
 
+/// Class of the values of register set `n`, see [`reg_file`].
+pub const fn set_class(n: u8) -> RegClass {
+    RegClass::new(4 + n)
+}
+
+/// The kind of register that a class has: for that of a set the core registers, else the class itself.
+pub const fn kind(class: RegClass) -> RegClass {
+    if class.index() >= 4 { GPR } else { class }
+}
+
 /// Core register `n`, below 16.
 pub const fn r(n: u8) -> PReg {
     debug_assert!(n < 16, "there are 16 core registers");
@@ -151,15 +161,18 @@ impl Default for RegOptions {
 }
 
 /// The register file as the allocator sees it. Registers that a caller saves
-/// come first in each order; `r4` and up, and `d8`–`d15`, cost a save.
-pub fn reg_file(options: &RegOptions) -> RegFile {
+/// come first in each order; `r4` and up, and `d8`–`d15`, cost a save. Each
+/// of `sets`, of core registers, is a class of its own behind the others, and in no other.
+pub fn reg_file(options: &RegOptions, sets: &[UnitSet]) -> RegFile {
     let regs = (0..NUM_REGS).map(|i| {
         let p = PReg::new(i);
         let halves = i.checked_sub(FIRST_PAIR).map(|n| (r(2 * n), r(2 * n + 1)));
         RegDef { name: reg_name(p), units: units(p), halves }
     });
 
-    let free = |n: &u8| !options.reserved.contains(*n);
+    let usable = |n: &u8| !options.reserved.contains(*n);
+    // What is in a set is for values of that set alone.
+    let free = |n: &u8| usable(n) && sets.iter().all(|set| !set.contains(*n));
     let gprs = (0..4).chain([14]).chain(4..12).filter(free);
     let pairs = (0..6u8).filter(|n| free(&(2 * n)) && free(&(2 * n + 1)));
     let list = |range: RangeInclusive<u8>, make: fn(u8) -> PReg| -> Vec<PReg> {
@@ -180,15 +193,21 @@ pub fn reg_file(options: &RegOptions) -> RegFile {
         spill_size: size,
         spill_align: align,
         scratch: None,
+        subset_of: None,
         pair: None,
     };
-    let classes = [
-        ClassDef { scratch: Some(IP), pair: Some(PAIR), ..class("gpr", gprs.map(r).collect(), 4, 4) },
+    let core = |name, order| ClassDef { scratch: Some(IP), pair: Some(PAIR), ..class(name, order, 4, 4) };
+    let mut classes = Vec::from([
+        core("gpr", gprs.map(r).collect()),
         class("s", singles, 4, 4),
         class("d", doubles, 8, 8),
         class("pair", pairs.map(|n| PReg::new(FIRST_PAIR + n)).collect(), 8, 8),
-    ];
-    RegFile { regs: regs.collect(), classes: classes.into(), callee_saved: callee_saved() }
+    ]);
+    classes.extend(sets.iter().map(|set| {
+        let members = (0..16).filter(|n| usable(n) && set.contains(*n)).map(r).collect();
+        ClassDef { subset_of: Some(GPR), ..core("set", members) }
+    }));
+    RegFile { regs: regs.collect(), classes, callee_saved: callee_saved() }
 }
 
 /// The units that a function must leave as it found them: `r4`–`r11` and
@@ -217,7 +236,9 @@ mod tests {
         for reserved in [0, 1 << 9, 0x0fff].map(gpr_units) {
             for (vfp, d32) in [(false, false), (true, false), (true, true)] {
                 let options = RegOptions { reserved, vfp, d32 };
-                let file = reg_file(&options);
+                let sets = [gpr_units(0x00f0), gpr_units(0x0038)];
+                assert_eq!(reg_file(&options, &sets).validate(), Ok(()));
+                let file = reg_file(&options, &[]);
                 assert_eq!(file.validate(), Ok(()));
                 let usable = file.allocatable();
                 assert!(!usable.intersects(reserved.union(gpr_units(0xb000))));
@@ -230,7 +251,7 @@ mod tests {
 
     #[test]
     fn doubles_overlap_their_singles() {
-        let file = reg_file(&RegOptions::default());
+        let file = reg_file(&RegOptions::default(), &[]);
         assert!(file.overlap(d(0), s(0)) && file.overlap(d(0), s(1)) && !file.overlap(d(0), s(2)));
         assert!(file.overlap(d(15), s(31)) && !file.overlap(d(16), s(31)));
         assert!(!file.overlap(d(16), d(17)) && !file.overlap(d(15), d(16)));

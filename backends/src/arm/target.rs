@@ -188,6 +188,7 @@ impl TargetBuilder for ArmBuilder {
                 .ok_or_else(|| SettingError(format!("pinned_reg is one of r4 to r11, not '{name}'")))?,
         };
         let reserved = self.reserved(pinned)?;
+        let sets = self.sets(reserved)?;
         let features = self.features;
         let kernel_helpers = self.kernel_helpers;
         let has = |name: &str| match name {
@@ -208,7 +209,7 @@ impl TargetBuilder for ArmBuilder {
         Ok(Box::new(ArmTarget {
             variant,
             triple,
-            regs: regs::reg_file(&reg_options),
+            regs: regs::reg_file(&reg_options, &sets),
             call_clobbers: abi::clobbers(&reg_options),
             settings: self.settings,
             features,
@@ -248,13 +249,36 @@ impl ArmBuilder {
             }
             reserved.insert_all(fp);
         }
-        let left = SAVED_CORE.filter(|&n| !reserved.contains(n as u8)).count();
+        Ok(reserved)
+    }
+
+    /// The register sets, without what is reserved.
+    fn sets(&self, reserved: UnitSet) -> Result<Vec<UnitSet>, SettingError> {
+        let mut taken = reserved;
+        let mut sets = Vec::new();
+        for (name, regs) in &self.settings.runtime.register_sets {
+            let mut set = UnitSet::EMPTY;
+            for reg in regs {
+                let number = regs::parse_reg(reg).map(PReg::index).filter(|n| SAVED_CORE.contains(n));
+                let number = number.filter(|&n| !reserved.contains(n as u8)).ok_or_else(|| {
+                    let what = "is of r4 to r11 and not reserved";
+                    SettingError(format!("a register of register_set.{name} {what}, not '{reg}'"))
+                })?;
+                set.insert(number as u8);
+            }
+            if set.len() < LEAST_SAVED_CORE {
+                return Err(SettingError(format!("register_set.{name} needs {LEAST_SAVED_CORE} registers")));
+            }
+            taken.insert_all(set);
+            sets.push(set);
+        }
+        let left = SAVED_CORE.filter(|&n| !taken.contains(n as u8)).count();
         if left < LEAST_SAVED_CORE {
             return Err(SettingError(format!(
                 "{LEAST_SAVED_CORE} of r4 to r11 are needed; the settings leave {left}"
             )));
         }
-        Ok(reserved)
+        Ok(sets)
     }
 }
 
@@ -479,6 +503,13 @@ impl Machine for ArmTarget {
     }
     fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput> {
         crate::machinst::abi::try_return(cx, inst, sig)
+    }
+    fn register_set(&self, name: &str) -> Option<RegClass> {
+        let sets = &self.settings.runtime.register_sets;
+        sets.iter().position(|(set, _)| set == name).map(|n| regs::set_class(n as u8))
+    }
+    fn gen_move(&self, to: WritableReg, from: Reg) -> Option<MInst> {
+        Some(MInst::Move { rd: to, rm: from })
     }
     fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput> {
         Some(super::call::gen_landing(cx))

@@ -185,9 +185,14 @@ fn allocate<M: Machine>(machine: &M, vcode: &VCode<M::Inst>, cx: &mut Context) -
     let stress = &machine.settings().stress;
     let options =
         ra::Options { max_regs: stress.max_regs, spill_all: stress.spill_all, random: stress.random_regs };
-    cx.allocator
-        .run(vcode, machine.regs(), &options, &mut cx.allocation)
-        .map_err(|e| CompileError::Internal { stage: "register allocation", what: e.to_string() })?;
+    cx.allocator.run(vcode, machine.regs(), &options, &mut cx.allocation).map_err(|e| match e {
+        // What the embedder keeps for itself may be too much for the longest instructions.
+        ra::Error::TooManyConstraints { inst } if machine.settings().runtime.takes_registers() => {
+            let what = "an operation that needs more registers than the settings leave".to_string();
+            CompileError::Unsupported { target: machine.name(), inst: vcode.origins[inst.index()], what }
+        }
+        e => CompileError::Internal { stage: "register allocation", what: e.to_string() },
+    })?;
     if machine.settings().regalloc_checker.unwrap_or(cfg!(debug_assertions)) {
         ra::checker::check(vcode, machine.regs(), &cx.allocation).map_err(|report| {
             CompileError::Internal { stage: "register allocation check", what: report.to_string() }

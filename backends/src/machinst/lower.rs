@@ -248,6 +248,7 @@ impl<'f, M: Machine> Lower<'f, M> {
     fn select(&mut self, done: &mut Vec<DoneBlock>) -> Result<(), CompileError> {
         done.clear();
         self.assign_value_regs()?;
+        self.restrict_values()?;
         for index in (0..self.order.blocks.len()).rev() {
             let (insts, edges) = (self.backward.len(), self.edges.len());
             let orig = match self.order.blocks[index] {
@@ -332,6 +333,37 @@ impl<'f, M: Machine> Lower<'f, M> {
                 func.dfg.for_each_use(inst, |v| self.use_counts[func.dfg.resolve_aliases(v)] += 1);
                 for &v in func.dfg.inst_results(inst) {
                     self.make_value_regs(v, Some(inst))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Values of register sets get registers of their set.
+    fn restrict_values(&mut self) -> Result<(), CompileError> {
+        for set in &self.func.register_sets {
+            let unsupported = |what: String| {
+                let target = self.machine.name();
+                CompileError::Unsupported { target, inst: None, what }
+            };
+            let Some(class) = self.machine.register_set(&set.name) else {
+                return Err(unsupported(format!("the register set '{}'", set.name)));
+            };
+            for &v in &set.values {
+                let v = self.func.dfg.resolve_aliases(v);
+                match self.value_regs[v].only_reg().and_then(Reg::as_vreg) {
+                    Some(vreg) if self.machine.regs().same_kind(class, self.classes[vreg.index()]) => {
+                        self.classes[vreg.index()] = class;
+                    }
+                    // Of a block that is never reached.
+                    None if self.value_regs[v].regs().is_empty() => {}
+                    _ => {
+                        let ty = self.func.dfg.value_type(v);
+                        return Err(unsupported(format!(
+                            "a value of type {ty} in the register set '{}'",
+                            set.name
+                        )));
+                    }
                 }
             }
         }
@@ -479,13 +511,14 @@ impl<'f, M: Machine> Lower<'f, M> {
         let func = self.func;
         let results = func.dfg.inst_results(inst);
         let opcode = func.dfg.opcode(inst);
+        let first = self.classes.len();
         if let Some(second) = self.joined[inst].expand() {
             let Some((output, more)) = self.machine.lower_joined(self, inst, second) else {
                 return Err(self.no_rule(inst));
             };
             if self.failure.is_none() {
-                self.bind_results(inst, &output)?;
-                self.bind_results(second, &more)?;
+                self.bind_results(inst, &output, first)?;
+                self.bind_results(second, &more, first)?;
             }
             return self.flush(func.srclocs[inst], Some(inst));
         }
@@ -495,21 +528,22 @@ impl<'f, M: Machine> Lower<'f, M> {
         if !stays && !results.iter().any(|&v| self.wanted[v]) {
             return Ok(());
         }
-        if let Some(first) = self.machine.joins(self, inst) {
-            self.joined[first] = inst.into();
+        if let Some(other) = self.machine.joins(self, inst) {
+            self.joined[other] = inst.into();
             return Ok(());
         }
         let Some(output) = self.machine.lower_inst(self, inst) else {
             return Err(self.no_rule(inst));
         };
         if self.failure.is_none() {
-            self.bind_results(inst, &output)?;
+            self.bind_results(inst, &output, first)?;
         }
         self.flush(func.srclocs[inst], Some(inst))
     }
 
-    /// The results' registers become other names of what the rule gave.
-    fn bind_results(&mut self, inst: Inst, output: &InstOutput) -> Result<(), CompileError> {
+    /// The results' registers become other names of what the rule gave; registers from `first` on are new. What is of another
+    /// register set is copied, or was made for the result alone and becomes of its set.
+    fn bind_results(&mut self, inst: Inst, output: &InstOutput, first: usize) -> Result<(), CompileError> {
         let results = self.func.dfg.inst_results(inst);
         let wrong = || {
             let opcode = self.func.dfg.opcode(inst);
@@ -528,10 +562,23 @@ impl<'f, M: Machine> Lower<'f, M> {
                 if let (Some(own), Some(given)) = (own.as_vreg(), given.as_vreg()) {
                     let given = resolve(&mut self.aliases, given);
                     if own != given {
-                        if self.classes[own.index()] != self.classes[given.index()] {
-                            return Err(wrong());
+                        let (class, from) = (self.classes[own.index()], self.classes[given.index()]);
+                        if class == from {
+                            self.aliases[own.index()] = given.into();
+                            continue;
                         }
-                        self.aliases[own.index()] = given.into();
+                        let regs = self.machine.regs();
+                        let pure = self.func.dfg.opcode(inst).effects() == windlass_ir::Effects::PURE;
+                        if !regs.same_kind(class, from) {
+                            return Err(wrong());
+                        } else if given.index() >= first && from == regs.root(from) && pure {
+                            self.classes[given.index()] = class;
+                            self.aliases[own.index()] = given.into();
+                        } else {
+                            let to = WritableReg::from_reg(Reg::from_vreg(own));
+                            let copy = self.machine.gen_move(to, Reg::from_vreg(given));
+                            self.emit(copy.ok_or_else(wrong)?);
+                        }
                     }
                 } else {
                     return Err(wrong());

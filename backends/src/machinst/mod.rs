@@ -120,6 +120,14 @@ pub trait Machine: Sized {
     /// Emits what the normal edge of `inst`, a call of a function of signature `sig` that may throw, begins with, and gives
     /// the registers of the results. What the call itself defines is noted with [`Lower::set_try_results`].
     fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput>;
+    /// The class of the values of a register set: a subset of that of addresses. `None` if there is no such set.
+    fn register_set(&self, _name: &str) -> Option<RegClass> {
+        None
+    }
+    /// A copy between registers of sets, and others of their kind. `None` if the target has no sets.
+    fn gen_move(&self, _to: WritableReg, _from: Reg) -> Option<Self::Inst> {
+        None
+    }
     /// Emits what a handler's edge begins with, and gives the registers of the exception's two payloads.
     fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput>;
     /// A jump.

@@ -162,6 +162,7 @@ pub fn reg_file(options: &RegOptions) -> RegFile {
         spill_size: size,
         spill_align: align,
         scratch: None,
+        subset_of: None,
         pair: None,
     };
     let classes = [

@@ -133,6 +133,7 @@ impl TargetBuilder for Ppc64Builder {
         for (name, set) in [
             ("pinned_reg", runtime.pinned_reg.is_some()),
             ("reserved_regs", !runtime.reserved_regs.is_empty()),
+            ("register_set", !runtime.register_sets.is_empty()),
             ("align_return_addresses", runtime.align_return_addresses != 0),
             ("return_address_data", runtime.return_address_data.is_some()),
         ] {

@@ -5,7 +5,7 @@ use windlass_ir::entity::{EntityRef, SecondaryMap};
 use windlass_ir::instdata::ValueList;
 use windlass_ir::{
     Block, BlockArg, BlockCall, ExceptionItem, ExceptionTableData, FuncRef, Function, Inst, InstData,
-    JumpTableData, SigRef, StackSlot, Value,
+    JumpTableData, RegisterSet, SigRef, StackSlot, Value,
 };
 
 /// Numbers of a function's entities in the new one.
@@ -51,6 +51,15 @@ impl Compactor<'_> {
         for block in old.layout.blocks() {
             for inst in old.layout.block_insts(block) {
                 self.inst(block, inst)?;
+            }
+        }
+        for set in &old.register_sets {
+            let known = |&v: &Value| self.maps.values[old.dfg.resolve_aliases(v)].expand();
+            let mut values: Vec<Value> = set.values.iter().filter_map(known).collect();
+            values.sort_unstable();
+            values.dedup();
+            if !values.is_empty() {
+                self.new.register_sets.push(RegisterSet { name: set.name.clone(), values });
             }
         }
         Some(self.new)

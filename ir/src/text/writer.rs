@@ -238,6 +238,14 @@ impl<'a> Writer<'a> {
         if let Some(limit) = func.stack_limit {
             line(w, AnyEntity::StackLimit, &limit)?;
         }
+        for set in &func.register_sets {
+            any = true;
+            write!(w, "    registers {}", set.name)?;
+            for (i, v) in set.values.iter().enumerate() {
+                write!(w, "{} {v}", if i == 0 { " =" } else { "," })?;
+            }
+            w.write_char('\n')?;
+        }
         Ok(any)
     }
 

@@ -1,12 +1,13 @@
 //! What a function declares before its first block, and its entry.
 
 use super::{AnyEntity, Check};
-use crate::entities::GlobalValue;
+use crate::entities::{GlobalValue, Value};
 use crate::function::GlobalValueData;
 use crate::opcode::TypeSet;
 use crate::signature::{ArgumentExtension, ArgumentPurpose, CallConv, Signature, StructArg};
 use crate::types::{self, Type};
 use alloc::format;
+use cranelift_entity::SecondaryMap;
 
 impl Check<'_> {
     /// Checks everything outside of the blocks, and the entry block's parameters.
@@ -25,6 +26,7 @@ impl Check<'_> {
             }
         }
         self.regions();
+        self.register_sets();
         self.global_values();
         self.annotation_rules();
         self.entry();
@@ -74,6 +76,43 @@ impl Check<'_> {
         }
         if sret > 1 {
             self.fault(location, "more than one parameter is the structure return (`sret`)");
+        }
+    }
+
+    /// Names that print, values that exist, are integers of at most an address, and are of one set at most.
+    fn register_sets(&mut self) {
+        let func = self.func;
+        let mut seen: SecondaryMap<Value, bool> = SecondaryMap::new();
+        for (i, set) in func.register_sets.iter().enumerate() {
+            let name = &set.name;
+            let is_word = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+            if !is_word || set.values.is_empty() {
+                self.fault(AnyEntity::Function, format!("register set '{name}' has no name or no values"));
+            }
+            if func.register_sets[..i].iter().any(|other| other.name == *name) {
+                self.fault(AnyEntity::Function, format!("register set '{name}' is listed twice"));
+            }
+            for &v in &set.values {
+                if !func.dfg.value_is_valid(v) {
+                    self.fault(
+                        AnyEntity::Function,
+                        format!("register set '{name}' has {v}, which does not exist"),
+                    );
+                    continue;
+                }
+                let ty = func.dfg.value_type(v);
+                let address_bits = self.address_type.map_or(64, Type::bits);
+                if !ty.is_int() || ty.bits() > address_bits {
+                    self.fault(
+                        AnyEntity::Function,
+                        format!("register set '{name}' has {v}, which has type {ty}"),
+                    );
+                }
+                if core::mem::replace(&mut seen[v], true) {
+                    self.fault(AnyEntity::Function, format!("{v} is of two register sets"));
+                }
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Parser, Result, numbering};
 use crate::dfg::ExtFuncData;
 use crate::entities::*;
 use crate::extname::ExternalName;
-use crate::function::{GlobalValueData, RegionData, StackSlotData};
+use crate::function::{GlobalValueData, RegionData, RegisterSet, StackSlotData};
 use crate::memflags::{Endianness, MemFlags};
 use crate::signature::{CallConv, Signature};
 use crate::text::error::Span;
@@ -87,11 +87,29 @@ impl FunctionParser<'_, '_> {
                     decls.references.push(limit);
                     self.map.stack_limit = token.span().to(limit.span());
                 }
+                Kind::Word if self.p.is_word("registers") => self.register_set()?,
                 Kind::Block | Kind::RBrace => break,
                 _ => return Err(self.p.unexpected("a declaration, a block or `}`")),
             }
         }
         self.settle(decls)
+    }
+
+    /// `registers tagged = v0, v3`
+    fn register_set(&mut self) -> Result<()> {
+        self.p.bump();
+        let token = self.p.expect(Kind::Word, "a register set's name")?;
+        let name = String::from(self.p.word(token));
+        if self.func.register_sets.iter().any(|set| set.name == name) {
+            return Err(self.p.error(token.span(), "a second list of values of this register set"));
+        }
+        self.p.expect(Kind::Equal, "`=`")?;
+        let mut values = alloc::vec![self.value()?];
+        while self.p.eat(Kind::Comma) {
+            values.push(self.value()?);
+        }
+        self.func.register_sets.push(RegisterSet { name, values });
+        Ok(())
     }
 
     fn declaration(&mut self, decls: &mut Declarations) -> Result<()> {
