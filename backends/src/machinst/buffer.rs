@@ -209,7 +209,7 @@ impl Buffer {
         reach: Option<u32>,
     ) -> Buffer {
         // Below this, islands would be needed for islands.
-        let reach = reach.map_or(u32::MAX, |reach| reach.max(MIN_REACH));
+        let reach = reach.map_or(u32::MAX, |reach| reach.max(MIN_REACH_VENEERS * island.max_veneer_bytes));
         let mut buf = memory.unwrap_or_else(|| Buffer {
             code: Vec::new(),
             labels: Vec::new(),
@@ -631,8 +631,8 @@ impl Buffer {
     }
 }
 
-/// The least reach that the stress setting can ask for.
-const MIN_REACH: u32 = 1024;
+/// The least reach that the stress setting can ask for: so many of the largest veneers.
+const MIN_REACH_VENEERS: u32 = 64;
 
 /// Machine code with everything in place.
 pub struct Finished {
