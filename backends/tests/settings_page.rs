@@ -95,3 +95,31 @@ fn other_arm_settings_exist() {
         assert!(builder.set(name, Some("perhaps")).is_err(), "{name}");
     }
 }
+
+#[test]
+fn features_of_power_are_listed() {
+    use windlass::ppc64::minst::Features;
+    let page = page();
+    let listed = names(&page, "Features of POWER targets");
+    assert_eq!(listed, Features::NAMES.iter().map(|(name, _)| *name).collect());
+    for name in listed {
+        for (target, own) in [("ppc64", &[][..]), ("ppc64le", &["power9", "power10"])] {
+            let mut builder = lookup(target).expect("a target");
+            assert_eq!(builder.set(name, Some("on")), Ok(()), "{name}");
+            let optional = builder.set(name, Some("off")).is_ok();
+            assert_eq!(optional, own.is_empty() || own.contains(&name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn other_power_settings_exist() {
+    let page = page();
+    let listed = names(&page, "Other settings of POWER targets");
+    assert!(!listed.is_empty());
+    for name in listed {
+        let mut builder = lookup("ppc64le").expect("a target");
+        assert_eq!(builder.set(name, Some("on")), Ok(()), "{name}");
+        assert!(builder.set(name, Some("perhaps")).is_err(), "{name}");
+    }
+}
