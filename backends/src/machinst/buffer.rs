@@ -592,8 +592,11 @@ impl Buffer {
         self.emit_pool();
         let none = Room { bytes: 0, fixups: 0, pool_bytes: 0 };
         self.sweep();
-        self.emit_veneers(none);
-        self.sweep();
+        // A veneer may be a branch that wants one itself.
+        for _ in 0..MAX_VENEER_CHAIN {
+            self.emit_veneers(none);
+            self.sweep();
+        }
         for fixup in core::mem::take(&mut self.unlimited) {
             self.fixup(fixup.place, fixup.label, fixup.kind);
         }
@@ -630,6 +633,9 @@ impl Buffer {
         })
     }
 }
+
+/// Veneers of branches are branches without limits, or branches whose veneers are.
+const MAX_VENEER_CHAIN: u32 = 2;
 
 /// The least reach that the stress setting can ask for: so many of the largest veneers.
 const MIN_REACH_VENEERS: u32 = 64;
