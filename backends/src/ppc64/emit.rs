@@ -111,6 +111,8 @@ impl Emit<'_> {
             MInst::Float32 { rd, bits } => self.float32(*rd, *bits),
             MInst::Float64 { rd, bits } => self.float64(*rd, *bits),
             MInst::Symbol { rd, symbol } => self.symbol(*rd, symbol),
+            MInst::ThreadAddr { rd, symbol } => self.thread_addr(*rd, symbol),
+            MInst::ThreadIndex { rd, symbol } => self.thread_index(*rd, symbol),
             MInst::FrameAddr { rd, area, offset } => self.frame_addr(*rd, *area, *offset),
             MInst::FrameLoad { rd, area, offset, data } => {
                 let offset = self.frame_offset(*area, *offset);
@@ -330,6 +332,23 @@ impl Emit<'_> {
         }
         self.real(&Inst::Ld { rt: rd, ra, d: DsOffset::ZERO })?;
         self.add_offset(rd, ra, *offset)
+    }
+
+    /// `addis rd, r13, symbol@tprel@ha ; addi rd, rd, symbol@tprel@l`
+    fn thread_addr(&mut self, rd: WritableReg, symbol: &SymbolInfo) -> Result {
+        let thread = Reg::from_preg(regs::THREAD);
+        self.half_reloc(reloc::TPREL16_HA, &symbol.name, symbol.offset);
+        self.real(&Inst::Addis { rt: rd, ra: thread, si: Simm16::ZERO })?;
+        self.half_reloc(reloc::TPREL16_LO, &symbol.name, symbol.offset);
+        self.real(&Inst::Addi { rt: rd, ra: rd.to_reg(), si: Simm16::ZERO })
+    }
+
+    /// `addis rd, r2, symbol@got@tlsgd@ha ; addi rd, rd, symbol@got@tlsgd@l`
+    fn thread_index(&mut self, rd: WritableReg, symbol: &SymbolInfo) -> Result {
+        self.half_reloc(reloc::GOT_TLSGD16_HA, &symbol.name, 0);
+        self.real(&Inst::Addis { rt: rd, ra: TOC, si: Simm16::ZERO })?;
+        self.half_reloc(reloc::GOT_TLSGD16_LO, &symbol.name, 0);
+        self.real(&Inst::Addi { rt: rd, ra: rd.to_reg(), si: Simm16::ZERO })
     }
 
     /// A symbol's address, whatever it is:

@@ -97,6 +97,20 @@ pub enum MInst {
         /// The symbol.
         symbol: Box<SymbolInfo>,
     },
+    /// The address of a thread-local datum, whose distance from the thread pointer the linker knows.
+    ThreadAddr {
+        /// Written.
+        rd: WritableReg,
+        /// The symbol.
+        symbol: Box<SymbolInfo>,
+    },
+    /// The address of the pair of words that tells `__tls_get_addr` which thread-local datum.
+    ThreadIndex {
+        /// Written.
+        rd: WritableReg,
+        /// The symbol.
+        symbol: Box<SymbolInfo>,
+    },
     /// An address in the frame.
     FrameAddr {
         /// Written.
@@ -266,6 +280,8 @@ impl MachInst for MInst {
             | MInst::Float32 { rd, .. }
             | MInst::Float64 { rd, .. }
             | MInst::Symbol { rd, .. }
+            | MInst::ThreadAddr { rd, .. }
+            | MInst::ThreadIndex { rd, .. }
             | MInst::FrameAddr { rd, .. }
             | MInst::LabelAddr { rd, .. }
             | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
@@ -324,6 +340,8 @@ impl MachInst for MInst {
                 | MInst::Float32 { .. }
                 | MInst::Float64 { .. }
                 | MInst::Symbol { .. }
+                | MInst::ThreadAddr { .. }
+                | MInst::ThreadIndex { .. }
                 | MInst::FrameAddr { .. }
         )
     }
@@ -364,6 +382,12 @@ impl MachInst for MInst {
             MInst::Const { rd, value } => write!(out, "const {}, {value:#x}", name(rd.to_reg())),
             MInst::Float32 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
             MInst::Float64 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
+            MInst::ThreadAddr { rd, symbol } => {
+                write!(out, "thread {}, {}{:+}", name(rd.to_reg()), symbol.name, symbol.offset)
+            }
+            MInst::ThreadIndex { rd, symbol } => {
+                write!(out, "index {}, {}", name(rd.to_reg()), symbol.name)
+            }
             MInst::Symbol { rd, symbol } => {
                 write!(out, "symbol {}, {}{:+}", name(rd.to_reg()), symbol.name, symbol.offset)
             }

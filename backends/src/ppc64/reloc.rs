@@ -123,6 +123,17 @@ relocations! {
     GOT16_LO_DS = GOT16_LO_DS_DEF: 59, 2, GotSlot, |place, v| low_half_ds(place, v.endianness, v.from_toc());
     /// The high half of a distance, for ADDIS: a function's way to its table of contents.
     REL16_HA = REL16_HA_DEF: 252, 2, Own, |place, v| high_half(place, v.endianness, v.relative());
+    /// The high half of a thread-local datum's distance from the thread pointer, for ADDIS.
+    TPREL16_HA = TPREL16_HA_DEF: 72, 2, ThreadOffset,
+        |place, v| high_half(place, v.endianness, v.absolute() as i64);
+    /// The low half of that distance.
+    TPREL16_LO = TPREL16_LO_DEF: 70, 2, ThreadOffset,
+        |place, v| half(place, v.endianness, v.absolute() as i64, 0, false);
+    /// The high half of the distance from the table of contents to the pair of words that `__tls_get_addr` takes.
+    GOT_TLSGD16_HA = GOT_TLSGD16_HA_DEF: 82, 2, ThreadIndex, |place, v| high_half(place, v.endianness, v.from_toc());
+    /// The low half of that distance.
+    GOT_TLSGD16_LO = GOT_TLSGD16_LO_DEF: 80, 2, ThreadIndex,
+        |place, v| half(place, v.endianness, v.from_toc(), 0, false);
     /// The low half of a distance.
     REL16_LO = REL16_LO_DEF: 250, 2, Own, |place, v| half(place, v.endianness, v.relative(), 0, false);
 }

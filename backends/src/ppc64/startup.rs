@@ -18,10 +18,10 @@
 //! descriptors in the first ABI, with the address of the code in `r12` in the second.
 
 use super::imm::Cond;
-use super::imm::{BranchOffset, CrMask, DsOffset, Simm16, Uimm6};
+use super::imm::{BranchOffset, CondBranchOffset, CrMask, DsOffset, Simm16, Uimm6};
 use super::minst::{Inst, word_bytes};
 use super::regs::{self, ENTRY, SP, TOC, ZERO, r};
-use super::reloc::{REL16_HA, REL16_LO, REL24, half_offset};
+use super::reloc::{REL16_HA, REL16_LO, REL24, TOC16_HA, TOC16_LO, half_offset};
 use crate::compiled::CompiledCode;
 use crate::machinst::encode::EncodeError;
 use crate::machinst::reg::{Reg, Writable, WritableReg};
@@ -66,7 +66,71 @@ pub fn startup(elf: &ElfInfo) -> Startup {
     ];
     // All of them encode, as the tests show; one that did not would be an undefined symbol to the linker.
     let functions = functions.into_iter().flatten().collect();
-    Startup { functions, threads: Vec::new(), record_bytes: RECORD_BYTES as u32, signal: SIGNAL }
+    Startup { functions, threads: threads(elf), record_bytes: RECORD_BYTES as u32, signal: SIGNAL }
+}
+
+/// What programs with thread-local data need besides: their start, and how data are found.
+fn threads(elf: &ElfInfo) -> Vec<(String, CompiledCode)> {
+    let functions = [
+        function("__windlass_start_threads", &start_threads(elf), elf),
+        function("__tls_get_addr", &get_thread_addr(), elf),
+    ];
+    functions.into_iter().flatten().collect()
+}
+
+/// `addis rt, r2, symbol@toc@ha ; addi rt, rt, symbol@toc@l`
+fn symbol(rt: PReg, symbol: &'static str) -> [Line; 2] {
+    let high = Inst::Addis { rt: set(rt), ra: get(TOC), si: Simm16::ZERO };
+    let low = Inst::Addi { rt: set(rt), ra: get(rt), si: Simm16::ZERO };
+    [Line(high, Some((TOC16_HA, symbol, 0))), Line(low, Some((TOC16_LO, symbol, 0)))]
+}
+
+/// ```text
+///     addis r2, r12, …; addi r2, r2, …    # second ABI
+///     …     r5, __windlass_tls_template
+///     …     r6, __windlass_tls_template_end
+///     …     r7, __windlass_tls_data
+/// 1:  cmpld cr0, r5, r6
+///     bge   cr0, 2f
+///     lbz   r8, 0(r5)
+///     stb   r8, 0(r7)
+///     addi  r5, r5, 1
+///     addi  r7, r7, 1
+///     b     1b
+/// 2:  …     r13, __windlass_tls_pointer
+///     b     _start
+/// ```
+fn start_threads(elf: &ElfInfo) -> Vec<Line> {
+    const CR0: PReg = regs::cr(0);
+    let mut code = global_entry(elf);
+    code.extend(symbol(r(5), "__windlass_tls_template"));
+    code.extend(symbol(r(6), "__windlass_tls_template_end"));
+    code.extend(symbol(r(7), "__windlass_tls_data"));
+    let step = |n: u8| Inst::Addi { rt: set(r(n)), ra: get(r(n)), si: simm(1) };
+    let out = CondBranchOffset::new(24).unwrap_or(CondBranchOffset::ZERO);
+    let back = BranchOffset::new(-24).unwrap_or(BranchOffset::ZERO);
+    code.extend([
+        Inst::Cmpld { bf: set(CR0), ra: get(r(5)), rb: get(r(6)) }.into(),
+        Inst::Bc { cond: Cond::GE, bi: get(CR0), target: out }.into(),
+        Inst::Lbz { rt: set(r(8)), ra: get(r(5)), d: Simm16::ZERO }.into(),
+        Inst::Stb { rs: get(r(8)), ra: get(r(7)), d: Simm16::ZERO }.into(),
+        step(5).into(),
+        step(7).into(),
+        Inst::B { target: back }.into(),
+    ]);
+    code.extend(symbol(regs::THREAD, "__windlass_tls_pointer"));
+    code.push(Line(Inst::B { target: BranchOffset::ZERO }, Some((REL24, "_start", 0))));
+    code
+}
+
+/// The second of the two words at `r3`, which is the distance from the thread pointer, made an address:
+/// `ld r3, 8(r3) ; add r3, r13, r3 ; blr`
+fn get_thread_addr() -> Vec<Line> {
+    Vec::from([
+        ld(r(3), 8, r(3)).into(),
+        Inst::Add { rt: set(r(3)), ra: get(regs::THREAD), rb: get(r(3)) }.into(),
+        Inst::Blr.into(),
+    ])
 }
 
 /// An instruction, and the symbol that it depends on.
