@@ -87,7 +87,7 @@ fn program(target: &dyn Target, cx: &mut Context) -> Module {
 
 #[test]
 fn forty_mebibytes_of_code_run_with_veneers() {
-    for name in ["armv7hf", "armv5"] {
+    for name in ["armv7hf", "armv5", "ppc64le", "ppc64"] {
         let target = targets::build(name, &[]).unwrap();
         let mut cx = Context::new();
         let module = program(&*target, &mut cx);
