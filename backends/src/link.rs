@@ -19,182 +19,72 @@
 //!
 //! Cost: linear in bytes and relocations, one hash look-up a relocation.
 
+mod error;
+mod image;
+mod module;
 mod threads;
 pub mod veneers;
 
+pub use self::error::{LinkError, LinkErrors};
+pub use self::image::{Image, ImageSymbol, Segment, SegmentKind};
+pub use self::module::{DataContents, DataDef, FunctionDef, Linkage, Module, libcall_symbol, linker_name};
+
 use self::threads::Threads;
 use self::veneers::{Islands, Known, Veneer};
-use crate::compiled::{CompiledCode, TrapSite};
 use crate::reloc::{Reloc, RelocValues, SymbolAddress};
 use crate::target::{ElfInfo, FunctionSymbols, Target, ThreadLayout};
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
-use core::ops::Range;
 use hashbrown::HashMap;
-use windlass_ir::{Endianness, ExternalName, LibCall, TrapCode};
+use windlass_ir::{Endianness, ExternalName, LibCall};
 
-/// Who may refer to a symbol.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Linkage {
-    /// Other modules too.
-    #[default]
-    Global,
-    /// This module alone. Names are still unique in a module.
-    Local,
+/// Where an image goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkOptions {
+    /// The address of the first segment, a multiple of the page size.
+    pub base_address: u64,
+    /// Segments are aligned to this power of two, in bytes.
+    pub page_size: u64,
+    /// The image must end at or before this address.
+    pub end: u64,
+    /// Byte order of code and data.
+    pub endianness: Endianness,
+    /// What the symbols of functions stand for.
+    pub functions: FunctionSymbols,
+    /// Where a thread's data are.
+    pub threads: ThreadLayout,
+    /// What stands in for a symbol that a branch does not reach; without it that is an error.
+    pub veneer: Option<Veneer>,
+    /// Branches go no farther than so many bytes, but through veneers.
+    pub branch_range: Option<u64>,
 }
 
-/// A function of a module.
-#[derive(Clone, Debug)]
-pub struct FunctionDef {
-    /// Its name.
-    pub name: ExternalName,
-    /// Its code.
-    pub code: CompiledCode,
-    /// Who may refer to it.
-    pub linkage: Linkage,
-}
+impl LinkOptions {
+    /// As executables of a target are linked, with its stress settings.
+    pub fn of_target(target: &dyn Target) -> LinkOptions {
+        let branch_range = target.settings().stress.branch_range.map(u64::from);
+        LinkOptions { branch_range, ..LinkOptions::of_elf(target.elf()) }
+    }
 
-/// What a data object holds at first.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum DataContents {
-    /// These bytes.
-    Bytes(Vec<u8>),
-    /// This many zero bytes.
-    Zeros(u64),
-}
-
-impl DataContents {
-    /// The size in bytes.
-    pub fn len(&self) -> u64 {
-        match self {
-            DataContents::Bytes(bytes) => bytes.len() as u64,
-            DataContents::Zeros(size) => *size,
+    /// As executables of a target are linked.
+    pub fn of_elf(elf: &ElfInfo) -> LinkOptions {
+        // The highest page of 32-bit address spaces stays free, so that no end wraps to zero.
+        let end = if elf.is_64 { 1 << 62 } else { 0xffff_f000 };
+        LinkOptions {
+            base_address: elf.base_address,
+            page_size: elf.page_size,
+            end,
+            endianness: elf.endianness,
+            functions: elf.functions,
+            threads: elf.threads,
+            veneer: elf.veneer,
+            branch_range: None,
         }
     }
-
-    /// Has it no bytes?
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// A data object of a module.
-#[derive(Clone, Debug)]
-pub struct DataDef {
-    /// Its name.
-    pub name: ExternalName,
-    /// What it holds at first.
-    pub contents: DataContents,
-    /// Its address is a multiple of this power of two, in bytes.
-    pub alignment: u32,
-    /// The program may write to it.
-    pub writable: bool,
-    /// Every thread has one of its own, which it may write to.
-    pub thread_local: bool,
-    /// Places in it that depend on symbols; only in objects with [`DataContents::Bytes`].
-    pub relocs: Vec<Reloc>,
-    /// Who may refer to it.
-    pub linkage: Linkage,
-}
-
-impl DataDef {
-    /// Read-only bytes without relocations, aligned to `alignment` bytes.
-    pub fn read_only(name: ExternalName, bytes: Vec<u8>, alignment: u32) -> DataDef {
-        let contents = DataContents::Bytes(bytes);
-        DataDef {
-            name,
-            contents,
-            alignment,
-            writable: false,
-            thread_local: false,
-            relocs: Vec::new(),
-            linkage: Linkage::Global,
-        }
-    }
-
-    /// `size` zero bytes that the program may write to, aligned to `alignment` bytes.
-    pub fn zeros(name: ExternalName, size: u64, alignment: u32) -> DataDef {
-        let contents = DataContents::Zeros(size);
-        DataDef {
-            name,
-            contents,
-            alignment,
-            writable: true,
-            thread_local: false,
-            relocs: Vec::new(),
-            linkage: Linkage::Global,
-        }
-    }
-
-    /// The kind of segment that it belongs to.
-    pub fn kind(&self) -> SegmentKind {
-        match (&self.contents, self.writable) {
-            (DataContents::Bytes(_), _) if self.thread_local => SegmentKind::ThreadData,
-            (DataContents::Zeros(_), _) if self.thread_local => SegmentKind::ThreadZeros,
-            (_, false) => SegmentKind::ReadOnly,
-            (DataContents::Bytes(_), true) => SegmentKind::Writable,
-            (DataContents::Zeros(_), true) => SegmentKind::Zeros,
-        }
-    }
-}
-
-/// Functions and data that are linked together, or become one object file.
-#[derive(Clone, Debug, Default)]
-pub struct Module {
-    functions: Vec<FunctionDef>,
-    data: Vec<DataDef>,
-    absolute: Vec<(ExternalName, u64)>,
 }
 
 impl Module {
-    /// An empty module.
-    pub fn new() -> Module {
-        Module::default()
-    }
-
-    /// Adds a function that others may refer to.
-    pub fn add_function(&mut self, name: ExternalName, code: CompiledCode) {
-        self.functions.push(FunctionDef { name, code, linkage: Linkage::Global });
-    }
-
-    /// Adds a function that this module alone refers to.
-    pub fn add_local_function(&mut self, name: ExternalName, code: CompiledCode) {
-        self.functions.push(FunctionDef { name, code, linkage: Linkage::Local });
-    }
-
-    /// Adds a data object.
-    pub fn add_data(&mut self, data: DataDef) {
-        self.data.push(data);
-    }
-
-    /// Says where something outside of the module is: a routine of this process, a device.
-    pub fn add_absolute(&mut self, name: ExternalName, address: u64) {
-        self.absolute.push((name, address));
-    }
-
-    /// The functions, in the order of addition.
-    pub fn functions(&self) -> &[FunctionDef] {
-        &self.functions
-    }
-
-    /// The data objects, in the order of addition.
-    pub fn data(&self) -> &[DataDef] {
-        &self.data
-    }
-
-    /// Is any of its data thread-local?
-    pub fn has_thread_locals(&self) -> bool {
-        self.data.iter().any(|data| data.thread_local)
-    }
-
-    /// Things outside of the module whose address is known, in the order of addition.
-    pub fn absolute(&self) -> &[(ExternalName, u64)] {
-        &self.absolute
-    }
-
     /// The bytes of address space that the image takes at most, from its base, in whole pages, wherever the base is.
     pub fn extent(&self, options: &LinkOptions) -> u64 {
         let options = LinkOptions { base_address: 0, end: u64::MAX, ..*options };
@@ -249,330 +139,6 @@ impl Module {
             }
         }
         names
-    }
-}
-
-/// Where an image goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LinkOptions {
-    /// The address of the first segment, a multiple of the page size.
-    pub base_address: u64,
-    /// Segments are aligned to this power of two, in bytes.
-    pub page_size: u64,
-    /// The image must end at or before this address.
-    pub end: u64,
-    /// Byte order of code and data.
-    pub endianness: Endianness,
-    /// What the symbols of functions stand for.
-    pub functions: FunctionSymbols,
-    /// Where a thread's data are.
-    pub threads: ThreadLayout,
-    /// What stands in for a symbol that a branch does not reach; without it that is an error.
-    pub veneer: Option<Veneer>,
-    /// Branches go no farther than so many bytes, but through veneers.
-    pub branch_range: Option<u64>,
-}
-
-impl LinkOptions {
-    /// As executables of a target are linked, with its stress settings.
-    pub fn of_target(target: &dyn Target) -> LinkOptions {
-        let branch_range = target.settings().stress.branch_range.map(u64::from);
-        LinkOptions { branch_range, ..LinkOptions::of_elf(target.elf()) }
-    }
-
-    /// As executables of a target are linked.
-    pub fn of_elf(elf: &ElfInfo) -> LinkOptions {
-        // The highest page of 32-bit address spaces stays free, so that no end wraps to zero.
-        let end = if elf.is_64 { 1 << 62 } else { 0xffff_f000 };
-        LinkOptions {
-            base_address: elf.base_address,
-            page_size: elf.page_size,
-            end,
-            endianness: elf.endianness,
-            functions: elf.functions,
-            threads: elf.threads,
-            veneer: elf.veneer,
-            branch_range: None,
-        }
-    }
-}
-
-/// What may be done with a segment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
-pub enum SegmentKind {
-    /// Read and executed.
-    Code,
-    /// Read.
-    ReadOnly,
-    /// Read: what threads' own data hold at first.
-    ThreadData,
-    /// Threads' own data that are zeros at first, behind the others. It is nowhere in memory.
-    ThreadZeros,
-    /// Read and written.
-    Writable,
-    /// Read and written, zeros at first; no bytes are kept.
-    Zeros,
-}
-
-impl SegmentKind {
-    /// How many there are.
-    pub(crate) const COUNT: usize = 6;
-
-    const ALL: [SegmentKind; SegmentKind::COUNT] = [
-        SegmentKind::Code,
-        SegmentKind::ReadOnly,
-        SegmentKind::ThreadData,
-        SegmentKind::ThreadZeros,
-        SegmentKind::Writable,
-        SegmentKind::Zeros,
-    ];
-}
-
-/// A stretch of memory with one protection.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Segment {
-    /// What may be done with it.
-    pub kind: SegmentKind,
-    /// Where it starts, a multiple of the page size.
-    pub address: u64,
-    /// What it holds at first; empty for [`SegmentKind::Zeros`] and [`SegmentKind::ThreadZeros`].
-    pub bytes: Vec<u8>,
-    /// Its size in memory, in bytes.
-    pub size: u64,
-    /// The largest alignment of anything in it, in bytes.
-    pub alignment: u64,
-}
-
-/// A symbol of an image.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ImageSymbol {
-    /// Its name.
-    pub name: ExternalName,
-    /// Where it is.
-    pub address: u64,
-    /// The address that programs know it by: a function's descriptor, if there are descriptors.
-    pub own_address: u64,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Offset of a function's entry for callers in the same module, in bytes.
-    pub local_entry: u32,
-    /// The segment that it is in; `None` for a thing outside of the image.
-    pub kind: Option<SegmentKind>,
-    /// Who may refer to it.
-    pub linkage: Linkage,
-    /// In a function: the stretches that are data, by offset, in order.
-    pub data_ranges: Vec<Range<u32>>,
-    /// In a function: the places that trap, by offset, in order.
-    traps: Vec<TrapSite>,
-}
-
-/// A linked module.
-#[derive(Clone, Debug)]
-pub struct Image {
-    segments: Vec<Segment>,
-    symbols: Vec<ImageSymbol>,
-    veneers: Vec<ImageSymbol>,
-    names: HashMap<ExternalName, u32>,
-    functions: usize,
-}
-
-impl Image {
-    /// The segments that are not empty, by address.
-    pub fn segments(&self) -> &[Segment] {
-        &self.segments
-    }
-
-    /// The functions, then the data, then what is outside; each in the order of addition.
-    pub fn symbols(&self) -> &[ImageSymbol] {
-        &self.symbols
-    }
-
-    /// The veneers that the linker put between functions, by address, under names as linkers give them. Several may
-    /// have the same.
-    pub fn veneers(&self) -> &[ImageSymbol] {
-        &self.veneers
-    }
-
-    /// The symbol with this name.
-    pub fn symbol(&self, name: &ExternalName) -> Option<&ImageSymbol> {
-        self.names.get(name).map(|&i| &self.symbols[i as usize])
-    }
-
-    /// The address that programs know the symbol with this name by.
-    pub fn address_of(&self, name: &ExternalName) -> Option<u64> {
-        self.symbol(name).map(|symbol| symbol.own_address)
-    }
-
-    /// The function that has this address in its code, and the offset in bytes.
-    pub fn function_at(&self, address: u64) -> Option<(&ImageSymbol, u32)> {
-        let functions = &self.symbols[..self.functions];
-        let next = functions.partition_point(|function| function.address <= address);
-        let function = functions[..next].last()?;
-        let offset = address - function.address;
-        (offset < function.size).then_some((function, offset as u32))
-    }
-
-    /// Why the instruction at this address traps, if it is one that does.
-    pub fn trap_at(&self, address: u64) -> Option<TrapCode> {
-        let (function, offset) = self.function_at(address)?;
-        let at = function.traps.binary_search_by_key(&offset, |trap| trap.offset).ok()?;
-        Some(function.traps[at].code)
-    }
-}
-
-/// A fault of a module.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum LinkError {
-    /// A symbol that nothing defines.
-    Undefined {
-        /// The symbol.
-        symbol: ExternalName,
-        /// What refers to it first.
-        user: ExternalName,
-        /// Where in it, in bytes.
-        offset: u32,
-        /// How many places refer to it.
-        places: u32,
-    },
-    /// A symbol that is defined more than once.
-    Duplicate {
-        /// The symbol.
-        symbol: ExternalName,
-    },
-    /// A place cannot hold the value that its relocation asks for, as a branch whose target is too far.
-    OutOfRange {
-        /// The function or datum with the place.
-        user: ExternalName,
-        /// Where in it, in bytes.
-        offset: u32,
-        /// The relocation's name.
-        reloc: &'static str,
-        /// The symbol.
-        symbol: ExternalName,
-        /// From the place to the symbol with its addend, in bytes.
-        distance: i64,
-    },
-    /// A relocation for thread-local data of a symbol that is none, or one for others of a symbol that is.
-    Storage {
-        /// The function or datum with the place.
-        user: ExternalName,
-        /// Where in it, in bytes.
-        offset: u32,
-        /// The relocation's name.
-        reloc: &'static str,
-        /// The symbol.
-        symbol: ExternalName,
-        /// Is the symbol thread-local?
-        thread_local: bool,
-    },
-    /// A relocation whose place is not inside of its function or datum, or in a datum of zeros.
-    BadPlace {
-        /// The function or datum.
-        user: ExternalName,
-        /// Where the place would be, in bytes.
-        offset: u32,
-        /// The relocation's name.
-        reloc: &'static str,
-    },
-    /// An alignment that is not a power of two.
-    BadAlignment {
-        /// The function or datum.
-        symbol: ExternalName,
-        /// The alignment in bytes.
-        alignment: u32,
-    },
-    /// The image does not fit below the end of memory.
-    TooLarge {
-        /// Where it would end.
-        end: u64,
-        /// Where it must end.
-        limit: u64,
-    },
-}
-
-impl fmt::Display for LinkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LinkError::Undefined { symbol, user, offset, places } => {
-                write!(f, "undefined symbol {symbol}, used in {user} at offset {offset:#x}")?;
-                match places {
-                    0 | 1 => Ok(()),
-                    n => write!(f, " and in {} more places", n - 1),
-                }
-            }
-            LinkError::Duplicate { symbol } => write!(f, "symbol {symbol} is defined more than once"),
-            LinkError::OutOfRange { user, offset, reloc, symbol, distance } => write!(
-                f,
-                "{symbol} is out of range of {reloc} in {user} at offset {offset:#x}: {distance:+} bytes away"
-            ),
-            LinkError::Storage { user, offset, reloc, symbol, thread_local } => {
-                let is = if *thread_local { "is" } else { "is not" };
-                write!(
-                    f,
-                    "{symbol} {is} thread-local, unlike what {reloc} in {user} at offset {offset:#x} wants"
-                )
-            }
-            LinkError::BadPlace { user, offset, reloc } => {
-                write!(f, "{reloc} at offset {offset:#x} is outside of the bytes of {user}")
-            }
-            LinkError::BadAlignment { symbol, alignment } => {
-                write!(f, "the alignment of {symbol}, {alignment} bytes, is not a power of two")
-            }
-            LinkError::TooLarge { end, limit } => {
-                write!(f, "the image would end at {end:#x}, beyond the end of memory at {limit:#x}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for LinkError {}
-
-/// Every fault of a module, at least one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LinkErrors(pub Vec<LinkError>);
-
-impl fmt::Display for LinkErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, error) in self.0.iter().enumerate() {
-            write!(f, "{}{error}", if i == 0 { "" } else { "\n" })?;
-        }
-        Ok(())
-    }
-}
-
-impl core::error::Error for LinkErrors {}
-
-/// The name of a symbol in object files and executables: its own, `u0:1` for numbered ones, the C library's for
-/// library routines.
-pub fn linker_name(name: &ExternalName) -> Cow<'_, str> {
-    match name {
-        ExternalName::Symbol(name) => Cow::Borrowed(name),
-        ExternalName::User { namespace, index } => Cow::Owned(format!("u{namespace}:{index}")),
-        ExternalName::LibCall(libcall) => Cow::Borrowed(libcall_symbol(*libcall)),
-    }
-}
-
-/// The symbol under which a library has a routine.
-pub const fn libcall_symbol(libcall: LibCall) -> &'static str {
-    match libcall {
-        LibCall::Probestack => "__windlass_probestack",
-        LibCall::CeilF32 => "ceilf",
-        LibCall::CeilF64 => "ceil",
-        LibCall::FloorF32 => "floorf",
-        LibCall::FloorF64 => "floor",
-        LibCall::TruncF32 => "truncf",
-        LibCall::TruncF64 => "trunc",
-        LibCall::NearestF32 => "nearbyintf",
-        LibCall::NearestF64 => "nearbyint",
-        LibCall::FmaF32 => "fmaf",
-        LibCall::FmaF64 => "fma",
-        LibCall::Memcpy => "memcpy",
-        LibCall::Memset => "memset",
-        LibCall::Memmove => "memmove",
-        LibCall::Memcmp => "memcmp",
-        LibCall::ElfTlsGetAddr => "__tls_get_addr",
-        LibCall::ElfTlsGetOffset => "__tls_get_offset",
     }
 }
 

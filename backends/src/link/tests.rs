@@ -1,7 +1,9 @@
 use super::*;
 use crate::arm::reloc::{ABS32, CALL, TLS_GD32, TLS_LE32};
+use crate::compiled::{CompiledCode, TrapSite};
 use crate::reloc::RelocKind;
 use alloc::string::ToString;
+use windlass_ir::TrapCode;
 
 const OPTIONS: LinkOptions = LinkOptions {
     base_address: 0x1_0000,
