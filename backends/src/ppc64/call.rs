@@ -386,6 +386,13 @@ pub(super) fn gen_landing(cx: &mut Lower<'_>) -> InstOutput {
 
 /// Calls a routine of C with integers, which returns one.
 pub(super) fn library_call(cx: &mut Lower<'_>, symbol: ExternalName, args: &[Reg]) -> Reg {
+    let (call, result) = library_call_info(cx, symbol, args);
+    cx.emit(MInst::Call(Box::new(call)));
+    result
+}
+
+/// The same, not emitted; and the result.
+pub(super) fn library_call_info(cx: &mut Lower<'_>, symbol: ExternalName, args: &[Reg]) -> (CallInfo, Reg) {
     let target = CallTarget::Name { symbol, colocated: false };
     note_call(cx, &target);
     cx.frame.makes_calls = true;
@@ -394,15 +401,15 @@ pub(super) fn library_call(cx: &mut Lower<'_>, symbol: ExternalName, args: &[Reg
     }
     let uses = args.iter().zip(3..).map(|(&reg, n)| (reg, regs::r(n))).collect();
     let result = cx.temp(regs::GPR);
-    cx.emit(MInst::Call(Box::new(CallInfo {
+    let call = CallInfo {
         target,
         callee: None,
         uses,
         defs: Vec::from([(result, regs::r(3))]),
         clobbers: regs::call_clobbers(),
         popped_bytes: 0,
-    })));
-    result.to_reg()
+    };
+    (call, result.to_reg())
 }
 
 /// Selection makes no such call here.

@@ -111,8 +111,6 @@ impl Emit<'_> {
             MInst::Float32 { rd, bits } => self.float32(*rd, *bits),
             MInst::Float64 { rd, bits } => self.float64(*rd, *bits),
             MInst::Symbol { rd, symbol } => self.symbol(*rd, symbol),
-            MInst::ThreadAddr { rd, symbol } => self.thread_addr(*rd, symbol),
-            MInst::ThreadIndex { rd, symbol } => self.thread_index(*rd, symbol),
             MInst::FrameAddr { rd, area, offset } => self.frame_addr(*rd, *area, *offset),
             MInst::FrameLoad { rd, area, offset, data } => {
                 let offset = self.frame_offset(*area, *offset);
@@ -127,6 +125,8 @@ impl Emit<'_> {
             MInst::Select { rd, cond, cr, new, .. } => self.select(*rd, *cond, *cr, *new),
             MInst::Args { .. } => Ok(()),
             MInst::Return { .. } => self.epilogue(),
+            MInst::ThreadAddr { rd, symbol } => self.thread_addr(*rd, &symbol.0, symbol.1),
+            MInst::ThreadCall(info) => self.thread_call(info),
             MInst::Call(info) => self.call(info, Vec::new()),
             MInst::TryCall(info) => self.try_call(info, next),
             MInst::Landing { .. } => self.landing(),
@@ -304,7 +304,7 @@ impl Emit<'_> {
     // ----- Addresses -----
 
     /// The place of a relocation of 16 bits in the instruction that comes next.
-    fn half_reloc(&mut self, kind: crate::reloc::RelocKind, symbol: &ExternalName, addend: i64) {
+    pub(super) fn half_reloc(&mut self, kind: crate::reloc::RelocKind, symbol: &ExternalName, addend: i64) {
         let place = self.buf.offset() + reloc::half_offset(self.target.order());
         self.buf.reloc_at(place, kind, symbol.clone(), addend);
     }
@@ -332,23 +332,6 @@ impl Emit<'_> {
         }
         self.real(&Inst::Ld { rt: rd, ra, d: DsOffset::ZERO })?;
         self.add_offset(rd, ra, *offset)
-    }
-
-    /// `addis rd, r13, symbol@tprel@ha ; addi rd, rd, symbol@tprel@l`
-    fn thread_addr(&mut self, rd: WritableReg, symbol: &SymbolInfo) -> Result {
-        let thread = Reg::from_preg(regs::THREAD);
-        self.half_reloc(reloc::TPREL16_HA, &symbol.name, symbol.offset);
-        self.real(&Inst::Addis { rt: rd, ra: thread, si: Simm16::ZERO })?;
-        self.half_reloc(reloc::TPREL16_LO, &symbol.name, symbol.offset);
-        self.real(&Inst::Addi { rt: rd, ra: rd.to_reg(), si: Simm16::ZERO })
-    }
-
-    /// `addis rd, r2, symbol@got@tlsgd@ha ; addi rd, rd, symbol@got@tlsgd@l`
-    fn thread_index(&mut self, rd: WritableReg, symbol: &SymbolInfo) -> Result {
-        self.half_reloc(reloc::GOT_TLSGD16_HA, &symbol.name, 0);
-        self.real(&Inst::Addis { rt: rd, ra: TOC, si: Simm16::ZERO })?;
-        self.half_reloc(reloc::GOT_TLSGD16_LO, &symbol.name, 0);
-        self.real(&Inst::Addi { rt: rd, ra: rd.to_reg(), si: Simm16::ZERO })
     }
 
     /// A symbol's address, whatever it is:

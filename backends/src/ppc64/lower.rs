@@ -9,6 +9,7 @@ use super::minst::{Features, Inst as Ppc64Inst};
 use super::pseudo::{CallTarget, FrameArea, FrameData, MInst, SymbolInfo, TableInfo, Transfer};
 use super::regs;
 use super::target::Ppc64Target;
+use super::threads;
 use crate::coverage::RuleSet;
 use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
 use crate::settings::TlsModel;
@@ -16,8 +17,8 @@ use alloc::boxed::Box;
 use alloc::format;
 use smallvec::smallvec;
 use windlass_ir::{
-    AtomicRmwOp, Block, ExceptionTable, ExternalName, FuncRef, GlobalValue, GlobalValueData, Inst, InstData,
-    IntCC, LibCall, MemFlags, Offset32, Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
+    AtomicRmwOp, Block, ExceptionTable, FuncRef, GlobalValue, GlobalValueData, Inst, InstData, IntCC,
+    MemFlags, Offset32, Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
 };
 use windlass_regalloc::RegClass;
 
@@ -599,46 +600,22 @@ impl generated::Context for Rules<'_, '_> {
             _ => None,
         }
     }
-    fn thread_addr(&mut self, gv: GlobalValue) -> Option<Reg> {
-        let GlobalValueData::Symbol { name, offset, tls: true, colocated, .. } =
-            &self.cx.func.global_values[gv]
-        else {
-            return None;
-        };
-        let mut symbol = SymbolInfo { name: name.clone(), offset: *offset, colocated: *colocated };
-        let rd = self.temp();
-        match self.cx.machine.settings.tls_model {
-            TlsModel::ElfLe => {
-                self.cx.emit(MInst::ThreadAddr { rd, symbol: Box::new(symbol) });
-                Some(rd.to_reg())
-            }
-            TlsModel::ElfGd if !self.cx.machine.toc_free() => {
-                let offset = core::mem::take(&mut symbol.offset) as u64;
-                self.cx.frame.uses_toc = true;
-                self.cx.emit(MInst::ThreadIndex { rd, symbol: Box::new(symbol) });
-                let get_addr = ExternalName::LibCall(LibCall::ElfTlsGetAddr);
-                let start = call::library_call(self.cx, get_addr, &[rd.to_reg()]);
-                if offset == 0 {
-                    return Some(start);
-                }
-                let (rt, rb) = (self.temp(), constant(self.cx, offset));
-                self.cx.emit(MInst::Real(Ppc64Inst::Add { rt, ra: start, rb }));
-                Some(rt.to_reg())
-            }
-            TlsModel::ElfGd => {
-                self.cx.unsupported("tls_value of the model elf_gd without a table of contents".into());
-                None
-            }
-            _ => {
-                self.cx.unsupported("tls_value without the setting tls_model".into());
-                None
-            }
-        }
-    }
     fn function_addr(&mut self, func: FuncRef) -> Reg {
         let data = &self.cx.func.dfg.ext_funcs[func];
         let symbol = SymbolInfo { name: data.name.clone(), offset: 0, colocated: data.colocated };
         self.symbol(symbol)
+    }
+
+    // ----- Thread-local data -----
+
+    fn has_general_dynamic(&mut self) -> Option<()> {
+        (self.cx.machine.settings.tls_model == TlsModel::ElfGd).then_some(())
+    }
+    fn local_exec(&mut self, gv: GlobalValue) -> Option<Reg> {
+        threads::local_exec(self.cx, gv)
+    }
+    fn general_dynamic(&mut self, gv: GlobalValue) -> Option<Reg> {
+        threads::general_dynamic(self.cx, gv)
     }
 
     // ----- Atomic accesses -----

@@ -8,7 +8,7 @@
 //! | `lower.rs`, `isle-rules/ppc64/` | selection: rules, and the helpers that they call |
 //! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
 //! | `pseudo.rs`, `emit.rs`, `fixup.rs` | pseudo-instructions, the words that instructions become, distances in them |
-//! | `atomic.rs` | loops of accesses with reservation |
+//! | `atomic.rs`, `threads.rs` | loops of accesses with reservation, thread-local data |
 //! | `reloc.rs`, `elf.rs`, `startup.rs` | objects and executables |
 //! | `runtime.rs`, `unwind.rs` | names of the run-time library, its routines in machine code |
 
@@ -30,6 +30,7 @@ pub mod reloc;
 mod runtime;
 pub mod startup;
 mod target;
+mod threads;
 mod unwind;
 
 pub use target::{PPC64, PPC64LE, PPC64V2, Ppc64Target};

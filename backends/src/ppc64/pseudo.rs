@@ -6,6 +6,7 @@ use super::atomic::Atomic;
 use super::imm::Cond;
 use super::minst::{Flags, Inst};
 use super::regs::{self, reg_name};
+use super::threads::ThreadCall;
 pub use crate::machinst::pseudo::{CallInfo, CallTarget, FrameArea, TableInfo};
 use crate::machinst::trycall::TryCallInfo;
 use crate::machinst::{Label, MachInst, OperandVisitor, Reg, WritableReg};
@@ -97,20 +98,6 @@ pub enum MInst {
         /// The symbol.
         symbol: Box<SymbolInfo>,
     },
-    /// The address of a thread-local datum, whose distance from the thread pointer the linker knows.
-    ThreadAddr {
-        /// Written.
-        rd: WritableReg,
-        /// The symbol.
-        symbol: Box<SymbolInfo>,
-    },
-    /// The address of the pair of words that tells `__tls_get_addr` which thread-local datum.
-    ThreadIndex {
-        /// Written.
-        rd: WritableReg,
-        /// The symbol.
-        symbol: Box<SymbolInfo>,
-    },
     /// An address in the frame.
     FrameAddr {
         /// Written.
@@ -185,6 +172,15 @@ pub enum MInst {
     },
     /// A call.
     Call(Box<CallInfo>),
+    /// The address of a thread-local datum at a constant distance from the thread pointer.
+    ThreadAddr {
+        /// Written.
+        rd: WritableReg,
+        /// The symbol, and an offset in bytes.
+        symbol: Box<(ExternalName, i64)>,
+    },
+    /// The call that gives the address of a thread-local datum.
+    ThreadCall(Box<ThreadCall>),
     /// A call that may throw.
     TryCall(Box<TryCallInfo>),
     /// What an exception that is caught brings, at the start of the handler's edge.
@@ -257,7 +253,7 @@ impl MInst {
     pub fn sets_flags(&self) -> bool {
         match self {
             MInst::Real(inst) | MInst::Access { inst, .. } => inst.sets_flags().contains(Flags::CA),
-            MInst::Call(_) | MInst::TryCall(_) => true,
+            MInst::Call(_) | MInst::TryCall(_) | MInst::ThreadCall(_) => true,
             _ => false,
         }
     }
@@ -281,7 +277,6 @@ impl MachInst for MInst {
             | MInst::Float64 { rd, .. }
             | MInst::Symbol { rd, .. }
             | MInst::ThreadAddr { rd, .. }
-            | MInst::ThreadIndex { rd, .. }
             | MInst::FrameAddr { rd, .. }
             | MInst::LabelAddr { rd, .. }
             | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
@@ -299,6 +294,7 @@ impl MachInst for MInst {
             MInst::Args { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg)),
             MInst::Return { uses } => uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg)),
             MInst::Call(info) | MInst::TailCall(info) => info.visit_operands(v),
+            MInst::ThreadCall(info) => info.call.visit_operands(v),
             MInst::TryCall(info) => info.visit_operands(v),
             MInst::Landing { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_entry_def(reg, *preg)),
             MInst::CondJump { cr, .. } | MInst::TrapIf { cr, .. } => v.reg_use(cr),
@@ -312,6 +308,7 @@ impl MachInst for MInst {
         match self {
             MInst::Call(info) => info.clobbers,
             MInst::TryCall(info) => info.call.clobbers,
+            MInst::ThreadCall(info) => info.call.clobbers,
             // What the conditional store and the comparison before it set.
             MInst::Atomic(_) | MInst::Table { .. } => regs::units(regs::cr(0)),
             _ => UnitSet::EMPTY,
@@ -341,7 +338,6 @@ impl MachInst for MInst {
                 | MInst::Float64 { .. }
                 | MInst::Symbol { .. }
                 | MInst::ThreadAddr { .. }
-                | MInst::ThreadIndex { .. }
                 | MInst::FrameAddr { .. }
         )
     }
@@ -382,14 +378,15 @@ impl MachInst for MInst {
             MInst::Const { rd, value } => write!(out, "const {}, {value:#x}", name(rd.to_reg())),
             MInst::Float32 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
             MInst::Float64 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
-            MInst::ThreadAddr { rd, symbol } => {
-                write!(out, "thread {}, {}{:+}", name(rd.to_reg()), symbol.name, symbol.offset)
-            }
-            MInst::ThreadIndex { rd, symbol } => {
-                write!(out, "index {}, {}", name(rd.to_reg()), symbol.name)
-            }
             MInst::Symbol { rd, symbol } => {
                 write!(out, "symbol {}, {}{:+}", name(rd.to_reg()), symbol.name, symbol.offset)
+            }
+            MInst::ThreadAddr { rd, symbol } => {
+                write!(out, "thread {}, {}{:+}", name(rd.to_reg()), symbol.0, symbol.1)
+            }
+            MInst::ThreadCall(info) => {
+                write!(out, "thread {}{:+} ", info.symbol.0, info.symbol.1)?;
+                info.call.print(out, &name)
             }
             MInst::FrameAddr { rd, area: a, offset } => {
                 write!(out, "addr {}, {}", name(rd.to_reg()), area(*a, *offset))

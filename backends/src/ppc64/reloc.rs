@@ -121,19 +121,22 @@ relocations! {
     GOT16_HA = GOT16_HA_DEF: 17, 2, GotSlot, |place, v| high_half(place, v.endianness, v.from_toc());
     /// The low half of that distance in a DS form.
     GOT16_LO_DS = GOT16_LO_DS_DEF: 59, 2, GotSlot, |place, v| low_half_ds(place, v.endianness, v.from_toc());
-    /// The high half of a distance, for ADDIS: a function's way to its table of contents.
-    REL16_HA = REL16_HA_DEF: 252, 2, Own, |place, v| high_half(place, v.endianness, v.relative());
-    /// The high half of a thread-local datum's distance from the thread pointer, for ADDIS.
+    /// The high half of the distance from the thread pointer to a thread-local datum, for ADDIS.
     TPREL16_HA = TPREL16_HA_DEF: 72, 2, ThreadOffset,
         |place, v| high_half(place, v.endianness, v.absolute() as i64);
     /// The low half of that distance.
     TPREL16_LO = TPREL16_LO_DEF: 70, 2, ThreadOffset,
         |place, v| half(place, v.endianness, v.absolute() as i64, 0, false);
-    /// The high half of the distance from the table of contents to the pair of words that `__tls_get_addr` takes.
-    GOT_TLSGD16_HA = GOT_TLSGD16_HA_DEF: 82, 2, ThreadIndex, |place, v| high_half(place, v.endianness, v.from_toc());
+    /// The high half of the distance from the table of contents to the pair of doublewords that tells which datum.
+    GOT_TLSGD16_HA = GOT_TLSGD16_HA_DEF: 82, 2, ThreadIndex,
+        |place, v| high_half(place, v.endianness, v.from_toc());
     /// The low half of that distance.
     GOT_TLSGD16_LO = GOT_TLSGD16_LO_DEF: 80, 2, ThreadIndex,
         |place, v| half(place, v.endianness, v.from_toc(), 0, false);
+    /// The call of `__tls_get_addr` with the address of that pair. It changes nothing.
+    TLSGD = TLSGD_DEF: 107, 0, ThreadIndex, |_, _| true;
+    /// The high half of a distance, for ADDIS: a function's way to its table of contents.
+    REL16_HA = REL16_HA_DEF: 252, 2, Own, |place, v| high_half(place, v.endianness, v.relative());
     /// The low half of a distance.
     REL16_LO = REL16_LO_DEF: 250, 2, Own, |place, v| half(place, v.endianness, v.relative(), 0, false);
 }
@@ -243,6 +246,22 @@ mod tests {
             [(ADDR16_HIGHEST, 0x0123), (ADDR16_HIGHER, 0x4567), (ADDR16_HIGH, 0x89ab), (ADDR16_LO, 0xcdef)];
         for (kind, quarter) in quarters {
             assert_eq!(apply(kind, 0, (0x0123_4567_89ab_cdef, 0, 0), Big), Some(quarter));
+        }
+    }
+
+    #[test]
+    fn distances_from_the_thread_pointer_have_signs() {
+        for endianness in [Little, Big] {
+            // What the linker takes for the symbol is the distance itself.
+            let at = (0x10u64.wrapping_sub(0x7000), 4, 0);
+            assert_eq!(apply(TPREL16_HA, 0x3c6d_0000, at, endianness), Some(0x3c6d_0000));
+            assert_eq!(apply(TPREL16_LO, 0x3863_0000, at, endianness), Some(0x3863_9014));
+            let at = (0x1_8000, 0, 0);
+            assert_eq!(apply(TPREL16_HA, 0x3c6d_0000, at, endianness), Some(0x3c6d_0002));
+            assert_eq!(apply(TPREL16_LO, 0x3863_0000, at, endianness), Some(0x3863_8000));
+            assert_eq!(apply(TPREL16_HA, 0, (0x7fff_8000, 0, 0), endianness), None);
+            assert_eq!(apply(GOT_TLSGD16_HA, 0x3c62_0000, (0x3_0000, 0, 0), endianness), Some(0x3c62_0002));
+            assert_eq!(apply(GOT_TLSGD16_LO, 0x3863_0000, (0x3_0000, 0, 0), endianness), Some(0x3863_8000));
         }
     }
 

@@ -431,7 +431,7 @@ fn check_flags(vcode: &VCode<MInst>) -> Result<(), CompileError> {
                 });
             }
             known |= inst.sets_flags();
-            if matches!(inst, MInst::Call(_) | MInst::TryCall(_)) {
+            if matches!(inst, MInst::Call(_) | MInst::TryCall(_) | MInst::ThreadCall(_)) {
                 known = false;
             }
         }
