@@ -198,6 +198,8 @@ pub fn table() -> Table {
             named("vfp2", "Floating point: VFPv2"),
             named("vfp3", "Floating point: VFPv3"),
             named("vfp4", "Floating point: VFPv4, fused multiply-add"),
+            named("d32", "32 double-precision registers, not 16"),
+            named("neon", "Advanced SIMD; reserved, nothing uses it yet"),
         ],
         flags: vec![
             named("nzcv", "The condition flags"),

@@ -50,6 +50,10 @@ struct Variant {
 
 const ARMV7HF_TRIPLE: &str = "armv7-unknown-linux-gnueabihf";
 
+/// The oldest processor that the emulator knows with division and fused multiply-add.
+static CORTEX_A15: Emulator =
+    Emulator { program: "qemu-arm", args: &["-cpu", "cortex-a15"], package: "qemu-user" };
+
 static ARMV7HF_VARIANT: Variant = Variant {
     name: "armv7hf",
     triple: ARMV7HF_TRIPLE,
@@ -205,7 +209,7 @@ impl TargetBuilder for ArmBuilder {
         if self.settings.stress.legalize_core {
             native.retain(legalize::is_core);
         }
-        let reg_options = RegOptions { reserved, vfp, d32: false };
+        let reg_options = RegOptions { reserved, vfp, d32: vfp && features.contains(Features::D32) };
         Ok(Box::new(ArmTarget {
             variant,
             triple,
@@ -417,7 +421,8 @@ impl Target for ArmTarget {
         Some(&super::lower::RULES)
     }
     fn emulator(&self) -> &Emulator {
-        &self.variant.emulator
+        let newer = Features::IDIV.union(Features::VFP4);
+        if self.features.without(newer) == self.features { &self.variant.emulator } else { &CORTEX_A15 }
     }
     fn startup(&self) -> Startup {
         startup::startup(!self.soft_float(), self.features.contains(Features::V6K))
