@@ -204,57 +204,18 @@ impl Rules<'_, '_> {
 pub(super) static RULES: RuleSet = RuleSet::new("arm", generated::RULES);
 
 impl generated::Context for Rules<'_, '_> {
-    fn rule_fired(&mut self, index: u32) {
-        self.cx.rule_fired(&RULES, index);
-    }
+    crate::machinst::rule_terms!();
 
     // ----- Types and constants -----
 
-    fn type_class(&mut self, ty: Type) -> TypeClass {
-        TypeClass::of(ty)
-    }
-    fn int_to_64(&mut self, ty: Type) -> Option<Type> {
-        (ty.is_int() && ty.bits() <= 64).then_some(ty)
-    }
-    fn ty_bits(&mut self, ty: Type) -> u32 {
-        ty.bits()
-    }
-    fn value_type(&mut self, v: Value) -> Type {
-        self.cx.value_type(v)
-    }
-    fn type_of(&mut self, v: Value) -> Type {
-        self.cx.value_type(v)
-    }
-    fn u64_const(&mut self, v: Value) -> Option<u64> {
-        self.cx.constant(v)
-    }
-    fn i64_const(&mut self, v: Value) -> Option<i64> {
-        self.cx.signed_constant(v)
-    }
-    fn nonzero_const(&mut self, v: Value) -> Option<u64> {
-        self.cx.constant(v).filter(|&k| k != 0)
-    }
-    fn safe_divisor(&mut self, v: Value) -> Option<u64> {
-        let signed = self.cx.signed_constant(v)?;
-        (signed != 0 && signed != -1).then_some(signed as u64)
-    }
     fn min_value(&mut self, ty: Type) -> u32 {
         (i32::MIN >> (32 - ty.bits().clamp(1, 32))) as u32
-    }
-    fn u64_low(&mut self, k: u64) -> u32 {
-        k as u32
-    }
-    fn u64_high(&mut self, k: u64) -> u32 {
-        (k >> 32) as u32
     }
     fn i64_low(&mut self, k: i64) -> u32 {
         k as u32
     }
     fn imm64_low(&mut self, k: generated::Imm64) -> u32 {
         k.get() as u32
-    }
-    fn imm64_bits(&mut self, k: generated::Imm64) -> u64 {
-        k.get() as u64
     }
     fn imm32(&mut self, k: u32) -> Reg {
         constant(self.cx, k)
@@ -280,30 +241,6 @@ impl generated::Context for Rules<'_, '_> {
 
     // ----- Instructions and registers -----
 
-    fn value2(&mut self, v: [Value; 2]) -> (Value, Value) {
-        (v[0], v[1])
-    }
-    fn value3(&mut self, v: [Value; 3]) -> (Value, Value, Value) {
-        (v[0], v[1], v[2])
-    }
-    fn inst_data(&mut self, inst: Inst) -> (Type, InstData) {
-        (self.cx.func.dfg.ctrl_type(inst), self.cx.func.dfg.insts[inst])
-    }
-    fn def_inst(&mut self, v: Value) -> Option<Inst> {
-        self.cx.pure_def(v)
-    }
-    fn writable_reg_to_reg(&mut self, r: WritableReg) -> Reg {
-        r.to_reg()
-    }
-    fn reg_pair(&mut self, a: Reg, b: Reg) -> RegPair {
-        (a, b)
-    }
-    fn pair_lo(&mut self, p: RegPair) -> Reg {
-        p.0
-    }
-    fn pair_hi(&mut self, p: RegPair) -> Reg {
-        p.1
-    }
     fn reg(&mut self, v: Value) -> Reg {
         let regs = self.cx.put_in_regs(v);
         regs.only_reg().unwrap_or_else(|| {
@@ -314,40 +251,6 @@ impl generated::Context for Rules<'_, '_> {
             });
             Reg::NONE
         })
-    }
-    fn regs(&mut self, v: Value) -> ValueRegs {
-        self.cx.put_in_regs(v)
-    }
-    fn lo(&mut self, r: ValueRegs) -> Reg {
-        r.regs().first().copied().unwrap_or(Reg::NONE)
-    }
-    fn hi(&mut self, r: ValueRegs) -> Reg {
-        r.regs().get(1).copied().unwrap_or(Reg::NONE)
-    }
-    fn part(&mut self, v: Value, n: u32) -> Reg {
-        self.cx.put_in_regs(v).regs().get(n as usize).copied().unwrap_or(Reg::NONE)
-    }
-    fn four(&mut self, a: Reg, b: Reg, c: Reg, d: Reg) -> ValueRegs {
-        ValueRegs::four([a, b, c, d])
-    }
-    fn one(&mut self, r: Reg) -> ValueRegs {
-        ValueRegs::one(r)
-    }
-    fn two(&mut self, l: Reg, h: Reg) -> ValueRegs {
-        ValueRegs::two(l, h)
-    }
-    fn output(&mut self, r: ValueRegs) -> InstOutput {
-        smallvec![r]
-    }
-    fn output2(&mut self, r: ValueRegs, s: ValueRegs) -> InstOutput {
-        smallvec![r, s]
-    }
-    fn output_none(&mut self) -> InstOutput {
-        smallvec![]
-    }
-    fn no_op(&mut self) {}
-    fn zero_extended(&mut self, v: Value) -> Option<Value> {
-        zero_extended(self.cx, v).then_some(v)
     }
 
     // ----- Emission -----
@@ -575,20 +478,11 @@ impl generated::Context for Rules<'_, '_> {
     fn swap_cc(&mut self, cc: &IntCC) -> IntCC {
         cc.swap_args()
     }
-    fn signed_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
-        cc.is_signed().then_some(*cc)
-    }
     fn equality_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
         matches!(cc, IntCC::Equal | IntCC::NotEqual).then_some(*cc)
     }
-    fn unsigned_cc(&mut self, cc: &IntCC) -> Option<IntCC> {
-        (!cc.is_signed()).then_some(*cc)
-    }
     fn trap_if(&mut self, cond: Cond, code: TrapCode) {
         self.cx.emit(MInst::TrapIf { cond, code });
-    }
-    fn trap_always(&mut self, code: TrapCode) {
-        self.cx.emit(MInst::Trap { code });
     }
     fn breakpoint(&mut self) -> TrapCode16 {
         TrapCode16::ZERO
@@ -623,9 +517,6 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn has_vfp4(&mut self) -> Option<()> {
         self.cx.machine.features().contains(Features::VFP4).then_some(())
-    }
-    fn scalar_float(&mut self, ty: Type) -> Option<Type> {
-        matches!(ty, types::F32 | types::F64).then_some(ty)
     }
     fn single_cond(&mut self, cc: &FloatCC) -> Option<Cond> {
         // After an unordered comparison N = 0, Z = 0, C = 1, V = 1 (A2.7.1).
@@ -708,9 +599,6 @@ impl generated::Context for Rules<'_, '_> {
     fn offset_bits(&mut self, off: Offset32) -> u32 {
         off.0 as u32
     }
-    fn zero_offset(&mut self, off: Offset32) -> Option<()> {
-        (off.0 == 0).then_some(())
-    }
     fn plus4(&mut self, off: i32) -> i32 {
         off + 4
     }
@@ -732,11 +620,6 @@ impl generated::Context for Rules<'_, '_> {
     fn swapped(&mut self, flags: MemFlags) -> Option<MemFlags> {
         (flags.endianness(Endianness::Little) == Endianness::Big).then_some(flags)
     }
-    fn slot_addr(&mut self, slot: StackSlot, off: Offset32) -> Reg {
-        let rd = self.temp();
-        self.cx.emit(MInst::FrameAddr { rd, area: FrameArea::Slot(slot), offset: off.0 });
-        rd.to_reg()
-    }
     fn global_addr(&mut self, gv: GlobalValue) -> Option<Reg> {
         match &self.cx.func.global_values[gv] {
             GlobalValueData::Symbol { name, offset, tls: false, .. } => {
@@ -757,9 +640,6 @@ impl generated::Context for Rules<'_, '_> {
 
     // ----- Thread-local data -----
 
-    fn has_general_dynamic(&mut self) -> Option<()> {
-        (self.cx.machine.settings.tls_model == TlsModel::ElfGd).then_some(())
-    }
     fn has_kernel_helpers(&mut self) -> Option<()> {
         self.cx.machine.kernel_helpers().then_some(())
     }
@@ -882,12 +762,6 @@ impl generated::Context for Rules<'_, '_> {
         self.real(ArmInst::Mov { rd, rm });
         rd.to_reg()
     }
-    fn frame_pointer(&mut self) -> Reg {
-        self.cx.frame.frame_record = true;
-        let rd = self.temp();
-        self.cx.emit(MInst::FrameAddr { rd, area: FrameArea::Record, offset: 0 });
-        rd.to_reg()
-    }
     fn return_address(&mut self) -> Reg {
         self.cx.frame.frame_record = true;
         let rd = self.temp();
@@ -907,18 +781,8 @@ impl generated::Context for Rules<'_, '_> {
 
     // ----- Control flow -----
 
-    fn label(&mut self, _: generated::Labels, i: u32) -> Label {
-        self.labels[i as usize]
-    }
-    fn emit_jump(&mut self, to: Label) {
-        self.cx.emit(MInst::Jump { to });
-    }
     fn emit_cond_jump(&mut self, cond: Cond, then: Label, other: Label) {
         self.cx.emit(MInst::CondJump { cond, then, other });
-    }
-    fn emit_table(&mut self, index: Reg, _: generated::Labels) {
-        let info = Box::new(TableInfo { default: self.labels[0], targets: self.labels[1..].to_vec() });
-        self.cx.emit(MInst::Table { index, info });
     }
     fn gen_call(&mut self, func: FuncRef, args: ValueList) -> Option<InstOutput> {
         let data = &self.cx.func.dfg.ext_funcs[func];
@@ -958,21 +822,6 @@ impl generated::Context for Rules<'_, '_> {
         let sig = self.cx.func.dfg.exception_tables[table].sig;
         let kind = CallKind { target, callee, sig };
         call::gen_try_call(self.cx, kind, args, table, self.labels)
-    }
-    fn handler_address(&mut self, block: Block, index: u32) -> Reg {
-        match self.cx.handler_label(block, index) {
-            Some(label) => {
-                let rd = self.temp();
-                self.cx.emit(MInst::LabelAddr { rd, label });
-                rd.to_reg()
-            }
-            // Of a call that is never made: no exception comes there.
-            None => constant(self.cx, 0),
-        }
-    }
-    fn gen_return(&mut self, args: ValueList) -> Option<()> {
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        call::gen_return(self.cx, args)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod order;
 pub mod pseudo;
 pub mod reg;
 pub mod stack;
+mod terms;
 pub mod trycall;
 pub mod types;
 pub mod vcode;
@@ -25,6 +26,7 @@ pub mod vcode;
 pub use buffer::{Buffer, Label, Room};
 pub use lower::{FrameNeeds, InstOutput, Lower, ValueRegs};
 pub use reg::{OperandVisitor, Reg, Writable, WritableReg};
+pub(crate) use terms::rule_terms;
 pub use vcode::VCode;
 
 use crate::compiled::FrameLayout;
