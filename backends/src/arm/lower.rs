@@ -768,13 +768,6 @@ impl generated::Context for Rules<'_, '_> {
         self.cx.emit(MInst::FrameLoad { rd, area: FrameArea::Record, offset: 4 });
         rd.to_reg()
     }
-    fn pinned(&mut self) -> Option<Reg> {
-        if !self.cx.machine.settings.enable_pinned_reg {
-            self.cx.unsupported("the pinned register without the setting enable_pinned_reg".into());
-            return None;
-        }
-        Some(Reg::from_preg(self.cx.machine.pinned()))
-    }
     fn set_pinned(&mut self, pinned: Reg, rm: Reg) {
         self.real(ArmInst::Mov { rd: WritableReg::from_reg(pinned), rm });
     }
@@ -793,7 +786,7 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<InstOutput> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee);
+        let (target, callee) = self.callee(callee)?;
         call::gen_call(self.cx, CallKind { target, callee, sig }, args)
     }
     fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
@@ -805,7 +798,7 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_tail_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee);
+        let (target, callee) = self.callee(callee)?;
         call::gen_tail_call(self.cx, CallKind { target, callee, sig }, args)
     }
     fn gen_try_call(&mut self, func: FuncRef, args: ValueList, table: ExceptionTable) -> Option<()> {
@@ -818,7 +811,7 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_try_call_indirect(&mut self, args: ValueList, table: ExceptionTable) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee);
+        let (target, callee) = self.callee(callee)?;
         let sig = self.cx.func.dfg.exception_tables[table].sig;
         let kind = CallKind { target, callee, sig };
         call::gen_try_call(self.cx, kind, args, table, self.labels)
@@ -826,15 +819,9 @@ impl generated::Context for Rules<'_, '_> {
 }
 
 impl Rules<'_, '_> {
-    /// Who an indirect call calls: through the pinned register and an offset, where the address is loaded for it alone.
-    fn callee(&mut self, callee: Value) -> (CallTarget, Option<Reg>) {
-        use generated::Context as _;
-        match self.cx.pinned_slot(callee) {
-            Some((offset, code)) if Offset12::new(offset).is_some() => {
-                (CallTarget::Memory { base: self.cx.machine.pinned(), offset, code }, None)
-            }
-            _ => (CallTarget::Reg, Some(self.reg(callee))),
-        }
+    /// Who an indirect call calls.
+    fn callee(&mut self, callee: Value) -> Option<(CallTarget, Option<Reg>)> {
+        self.cx.callee(callee, |offset| Offset12::new(offset).is_some())
     }
 }
 

@@ -213,7 +213,7 @@ pub fn reg_file(options: &RegOptions, sets: &[UnitSet]) -> RegFile {
 /// The units that a function must leave as it found them: `r4`–`r11` and
 /// `d8`–`d15`. (`lr` is not among them: a function that uses it saves it
 /// because it is its own return address.)
-pub fn callee_saved() -> UnitSet {
+pub const fn callee_saved() -> UnitSet {
     UnitSet::range(4, 8).union(UnitSet::range(FIRST_S + 16, 16))
 }
 

@@ -17,6 +17,7 @@ use crate::error::CompileError;
 use crate::legalize::{self, Native, Runtime};
 use crate::machinst::abi::{AbiMachine, Location, Param, Place};
 use crate::machinst::buffer::IslandInfo;
+use crate::machinst::kept::{Keepable, KeptRegs};
 use crate::machinst::stack::{self, LimitStep, StackLimit};
 use crate::machinst::{
     Buffer, EmitError, FrameNeeds, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
@@ -185,14 +186,7 @@ impl TargetBuilder for ArmBuilder {
     fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
         let variant = self.variant;
         let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
-        let pinned = match &self.settings.runtime.pinned_reg {
-            None => regs::PINNED,
-            Some(name) => regs::parse_reg(name)
-                .filter(|reg| SAVED_CORE.contains(&reg.index()))
-                .ok_or_else(|| SettingError(format!("pinned_reg is one of r4 to r11, not '{name}'")))?,
-        };
-        let reserved = self.reserved(pinned)?;
-        let sets = self.sets(reserved)?;
+        let kept = KeptRegs::new(&self.settings, &KEEPABLE)?;
         let features = self.features;
         let kernel_helpers = self.kernel_helpers;
         let has = |name: &str| match name {
@@ -209,82 +203,34 @@ impl TargetBuilder for ArmBuilder {
         if self.settings.stress.legalize_core {
             native.retain(legalize::is_core);
         }
-        let reg_options = RegOptions { reserved, vfp, d32: vfp && features.contains(Features::D32) };
+        let reg_options =
+            RegOptions { reserved: kept.reserved, vfp, d32: vfp && features.contains(Features::D32) };
         Ok(Box::new(ArmTarget {
             variant,
             triple,
-            regs: regs::reg_file(&reg_options, &sets),
+            regs: regs::reg_file(&reg_options, &kept.sets),
             call_clobbers: abi::clobbers(&reg_options),
             settings: self.settings,
             features,
             strict_alignment: self.strict_alignment,
             kernel_helpers,
             native,
-            pinned,
+            pinned: kept.pinned,
         }))
     }
 }
 
-/// The core registers that callees save, by number: those that an embedder may keep to itself.
-const SAVED_CORE: core::ops::Range<usize> = 4..12;
-/// So many of them are for the allocator: what the longest instruction needs beyond the others.
-const LEAST_SAVED_CORE: usize = 3;
-
-impl ArmBuilder {
-    /// The units that are not allocated.
-    fn reserved(&self, pinned: PReg) -> Result<UnitSet, SettingError> {
-        let mut reserved = UnitSet::EMPTY;
-        for name in &self.settings.runtime.reserved_regs {
-            let units = regs::parse_reg(name).map_or(UnitSet::EMPTY, regs::units);
-            if units.is_empty() || !regs::callee_saved().contains_all(units) {
-                return Err(SettingError(format!(
-                    "reserved_regs are among r4 to r11 and d8 to d15, not '{name}'"
-                )));
-            }
-            reserved.insert_all(units);
-        }
-        if self.settings.enable_pinned_reg {
-            reserved.insert_all(regs::units(pinned));
-        }
-        if self.settings.preserve_frame_pointers {
-            let fp = regs::units(regs::FP);
-            if reserved.intersects(fp) {
-                return Err(SettingError("preserve_frame_pointers wants r11 for itself".into()));
-            }
-            reserved.insert_all(fp);
-        }
-        Ok(reserved)
-    }
-
-    /// The register sets, without what is reserved.
-    fn sets(&self, reserved: UnitSet) -> Result<Vec<UnitSet>, SettingError> {
-        let mut taken = reserved;
-        let mut sets = Vec::new();
-        for (name, regs) in &self.settings.runtime.register_sets {
-            let mut set = UnitSet::EMPTY;
-            for reg in regs {
-                let number = regs::parse_reg(reg).map(PReg::index).filter(|n| SAVED_CORE.contains(n));
-                let number = number.filter(|&n| !reserved.contains(n as u8)).ok_or_else(|| {
-                    let what = "is of r4 to r11 and not reserved";
-                    SettingError(format!("a register of register_set.{name} {what}, not '{reg}'"))
-                })?;
-                set.insert(number as u8);
-            }
-            if set.len() < LEAST_SAVED_CORE {
-                return Err(SettingError(format!("register_set.{name} needs {LEAST_SAVED_CORE} registers")));
-            }
-            taken.insert_all(set);
-            sets.push(set);
-        }
-        let left = SAVED_CORE.filter(|&n| !taken.contains(n as u8)).count();
-        if left < LEAST_SAVED_CORE {
-            return Err(SettingError(format!(
-                "{LEAST_SAVED_CORE} of r4 to r11 are needed; the settings leave {left}"
-            )));
-        }
-        Ok(sets)
-    }
-}
+/// What an embedder can keep to itself.
+static KEEPABLE: Keepable = Keepable {
+    saved: 4..12,
+    saved_names: "r4 to r11",
+    reservable: regs::callee_saved(),
+    reservable_names: "r4 to r11 and d8 to d15",
+    pinned: regs::PINNED,
+    frame_pointer: regs::FP,
+    parse: regs::parse_reg,
+    units: regs::units,
+};
 
 /// A 32-bit ARM target.
 pub struct ArmTarget {
@@ -369,11 +315,6 @@ impl ArmTarget {
         Ok(Some(Limit { start, steps }))
     }
 
-    /// The register that is pinned, if the setting says that one is.
-    pub(super) fn pinned(&self) -> PReg {
-        self.pinned
-    }
-
     /// What a call destroys.
     pub(super) fn call_clobbers(&self) -> UnitSet {
         self.call_clobbers
@@ -451,6 +392,9 @@ impl Machine for ArmTarget {
     fn regs(&self) -> &RegFile {
         &self.regs
     }
+    fn pinned(&self) -> PReg {
+        self.pinned
+    }
     fn classes_of(&self, ty: Type) -> Option<&'static [RegClass]> {
         Some(match ty {
             types::I8 | types::I16 | types::I32 => &[regs::GPR],
@@ -509,12 +453,11 @@ impl Machine for ArmTarget {
     fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput> {
         crate::machinst::abi::try_return(cx, inst, sig)
     }
-    fn register_set(&self, name: &str) -> Option<RegClass> {
-        let sets = &self.settings.runtime.register_sets;
-        sets.iter().position(|(set, _)| set == name).map(|n| regs::set_class(n as u8))
+    fn set_class(&self, n: u8) -> RegClass {
+        regs::set_class(n)
     }
-    fn gen_move(&self, to: WritableReg, from: Reg) -> Option<MInst> {
-        Some(MInst::Move { rd: to, rm: from })
+    fn gen_move(&self, to: WritableReg, from: Reg) -> MInst {
+        MInst::Move { rd: to, rm: from }
     }
     fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput> {
         Some(super::call::gen_landing(cx))

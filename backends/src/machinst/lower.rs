@@ -14,6 +14,7 @@
 //! Cost: linear in the function, plus the patterns that the rules look at.
 
 use super::order::{BlockOrder, LoweredBlock, destination};
+use super::pseudo::CallTarget;
 use super::vcode::{BlockParts, Edge, VCode};
 use super::{Label, MachInst, Machine, Reg, WritableReg};
 use crate::coverage::{RuleObserver, RuleSet};
@@ -346,9 +347,11 @@ impl<'f, M: Machine> Lower<'f, M> {
                 let target = self.machine.name();
                 CompileError::Unsupported { target, inst: None, what }
             };
-            let Some(class) = self.machine.register_set(&set.name) else {
+            let sets = &self.machine.settings().runtime.register_sets;
+            let Some(n) = sets.iter().position(|(name, _)| *name == set.name) else {
                 return Err(unsupported(format!("the register set '{}'", set.name)));
             };
+            let class = self.machine.set_class(n as u8);
             for &v in &set.values {
                 let v = self.func.dfg.resolve_aliases(v);
                 match self.value_regs[v].only_reg().and_then(Reg::as_vreg) {
@@ -577,7 +580,7 @@ impl<'f, M: Machine> Lower<'f, M> {
                         } else {
                             let to = WritableReg::from_reg(Reg::from_vreg(own));
                             let copy = self.machine.gen_move(to, Reg::from_vreg(given));
-                            self.emit(copy.ok_or_else(wrong)?);
+                            self.emit(copy);
                         }
                     }
                 } else {
@@ -739,8 +742,8 @@ impl<'f, M: Machine> Lower<'f, M> {
     }
 
     /// If `callee`, which the call at work alone reads, is loaded from memory behind the pinned register, and a load right
-    /// at the call would give the same: the offset in bytes, and why the load may trap. Nobody else is to read `callee` then.
-    pub fn pinned_slot(&mut self, callee: Value) -> Option<(i32, Option<TrapCode>)> {
+    /// at the call would give the same: the offset in bytes, why the load may trap, and the load.
+    fn pinned_slot(&self, callee: Value) -> Option<(i32, Option<TrapCode>, Inst)> {
         let dfg = &self.func.dfg;
         let (call, callee) = (self.current?, dfg.resolve_aliases(callee));
         let ValueDef::Result(load, 0) = dfg.value_def(callee) else { return None };
@@ -778,9 +781,7 @@ impl<'f, M: Machine> Lower<'f, M> {
                 if !found {
                     return None;
                 }
-                let offset = i32::try_from(offset).ok()?;
-                self.absorbed = Some(load);
-                return Some((offset, flags.trap_code()));
+                return Some((i32::try_from(offset).ok()?, flags.trap_code(), load));
             } else if opcode.is_call()
                 || opcode == Opcode::SetPinnedReg
                 || !found && opcode.effects() != windlass_ir::Effects::PURE && opcode != Opcode::GetPinnedReg
@@ -789,6 +790,32 @@ impl<'f, M: Machine> Lower<'f, M> {
             }
         }
         None
+    }
+
+    /// Who an indirect call of `callee` calls: what the word behind the pinned register leads to, where the address is loaded
+    /// for the call alone and a load of the machine's `reaches` the offset; else what is in the register.
+    pub fn callee(
+        &mut self,
+        callee: Value,
+        reaches: impl FnOnce(i32) -> bool,
+    ) -> Option<(CallTarget, Option<Reg>)> {
+        if let Some((offset, code, load)) = self.pinned_slot(callee)
+            && reaches(offset)
+        {
+            self.absorbed = Some(load);
+            return Some((CallTarget::Memory { base: self.machine.pinned(), offset, code }, None));
+        }
+        let callee = self.put_in_regs(callee).only_reg()?;
+        Some((CallTarget::Reg, Some(callee)))
+    }
+
+    /// The pinned register, if the settings say that there is one.
+    pub fn pinned(&mut self) -> Option<Reg> {
+        if !self.machine.settings().enable_pinned_reg {
+            self.unsupported("the pinned register without the setting enable_pinned_reg".into());
+            return None;
+        }
+        Some(Reg::from_preg(self.machine.pinned()))
     }
 
     /// The type of `v`.

@@ -11,6 +11,7 @@ pub mod abi;
 pub mod buffer;
 pub mod compile;
 pub mod encode;
+pub mod kept;
 pub mod lower;
 pub mod magic;
 pub mod operands;
@@ -35,7 +36,7 @@ use crate::legalize::{Native, Runtime};
 use crate::settings::Settings;
 use core::fmt;
 use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type};
-use windlass_regalloc::{Allocation, Output, RegClass, RegFile, UnitSet};
+use windlass_regalloc::{Allocation, Output, PReg, RegClass, RegFile, UnitSet};
 
 /// Why an instruction could not be emitted: always a bug of the target's.
 pub type EmitError = encode::EncodeError;
@@ -75,6 +76,8 @@ pub trait Machine: Sized {
     fn address_type(&self) -> Type;
     /// The register file.
     fn regs(&self) -> &RegFile;
+    /// The pinned register, where the settings say that there is one.
+    fn pinned(&self) -> PReg;
     /// The classes of the registers that hold a value of type `ty`, least significant part first. `None` if the
     /// target has none for it.
     fn classes_of(&self, ty: Type) -> Option<&'static [RegClass]>;
@@ -122,14 +125,10 @@ pub trait Machine: Sized {
     /// Emits what the normal edge of `inst`, a call of a function of signature `sig` that may throw, begins with, and gives
     /// the registers of the results. What the call itself defines is noted with [`Lower::set_try_results`].
     fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput>;
-    /// The class of the values of a register set: a subset of that of addresses. `None` if there is no such set.
-    fn register_set(&self, _name: &str) -> Option<RegClass> {
-        None
-    }
-    /// A copy between registers of sets, and others of their kind. `None` if the target has no sets.
-    fn gen_move(&self, _to: WritableReg, _from: Reg) -> Option<Self::Inst> {
-        None
-    }
+    /// The class of the values of register set `n`, of those in the settings: a subset of that of addresses.
+    fn set_class(&self, n: u8) -> RegClass;
+    /// A copy between registers of sets, and others of their kind.
+    fn gen_move(&self, to: WritableReg, from: Reg) -> Self::Inst;
     /// Emits what a handler's edge begins with, and gives the registers of the exception's two payloads.
     fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput>;
     /// A jump.

@@ -47,6 +47,9 @@ macro_rules! rule_terms {
         fn imm64_bits(&mut self, k: generated::Imm64) -> u64 {
             k.get() as u64
         }
+        fn pinned(&mut self) -> Option<Reg> {
+            self.cx.pinned()
+        }
         fn value2(&mut self, v: [Value; 2]) -> (Value, Value) {
             (v[0], v[1])
         }

@@ -3,9 +3,10 @@
 
 use super::abi::{SAVE_AREA_BYTES, sig_abi as lay_out};
 use super::emit::{Emit, Result, w};
+use super::fixup;
 use super::imm::{BranchOffset, DsOffset, Simm16, Uimm6};
 use super::lower::{self, Lower};
-use super::minst::Inst;
+use super::minst::{INST_BYTES, Inst};
 use super::pseudo::{CallInfo, CallTarget, FrameArea, FrameData, MInst, Transfer};
 use super::regs;
 use super::reloc;
@@ -412,16 +413,14 @@ pub(super) fn library_call_info(cx: &mut Lower<'_>, symbol: ExternalName, args: 
     (call, result.to_reg())
 }
 
-/// Selection makes no such call here.
-const NO_MEMORY: EmitError = EmitError { inst: "Call", operand: "target", fault: OperandFault::NotAllowed };
-
 impl Emit<'_> {
     /// One of
     /// ```text
     ///     bl symbol ; nop                  the linker may put a reload of r2 in the nop's place
     ///     bl symbol                        in the same module
-    ///     std r2, save(r1)                 through a pointer
-    ///     mr r12, callee ; mtctr r12       or  ld r12, 0(callee) ; ld r2, 8(callee) ; mtctr r12
+    ///     ld r12, offset(base)             through a pointer, which may be in memory
+    ///     std r2, save(r1)
+    ///     mr r12, callee ; mtctr r12       or  ld r0, 0(callee) ; ld r2, 8(callee) ; mtctr r0
     ///     bctrl
     ///     ld r2, save(r1)
     /// ```
@@ -430,10 +429,21 @@ impl Emit<'_> {
     ///     addi r11, r1, size - popped      the back chain
     ///     stdu r11, -popped(r1)
     /// ```
-    pub(super) fn call(&mut self, info: &CallInfo, items: Vec<CatchItem<Label>>) -> Result {
-        match (&info.target, info.callee) {
-            (CallTarget::Name { symbol, colocated }, _) if !self.target.toc_free() => {
+    /// What `before_call` says stands in front of the `bl` or `bctrl`. A `datum` is thread-local and what the call is about.
+    pub(super) fn call(
+        &mut self,
+        info: &CallInfo,
+        items: Vec<CatchItem<Label>>,
+        datum: Option<&ExternalName>,
+    ) -> Result {
+        match &info.target {
+            CallTarget::Name { symbol, colocated } if !self.target.toc_free() => {
+                self.before_call()?;
                 let place = self.buf.offset();
+                if let Some(datum) = datum {
+                    // Linkers want it before the call's own.
+                    self.buf.reloc_at(place, reloc::TLSGD, datum.clone(), 0);
+                }
                 self.buf.reloc_at(place, reloc::REL24, symbol.clone(), 0);
                 self.real(&Inst::Bl { target: BranchOffset::ZERO })?;
                 self.buf.call_returns_here(info.popped_bytes, items);
@@ -441,15 +451,8 @@ impl Emit<'_> {
                     self.real(&Inst::Nop)?;
                 }
             }
-            (target, callee) => {
-                let callee = match target {
-                    CallTarget::Name { symbol, .. } => {
-                        self.absolute(w(ENTRY), symbol, 0)?;
-                        ENTRY
-                    }
-                    CallTarget::Reg => callee.unwrap_or(Reg::NONE),
-                    CallTarget::Memory { .. } => return Err(NO_MEMORY),
-                };
+            _ => {
+                let callee = self.pointer(info)?;
                 let save = self.target.abi().toc_save() as i32;
                 // Code that uses no table of contents need not keep it.
                 let keeps_toc = !self.target.toc_free();
@@ -457,6 +460,7 @@ impl Emit<'_> {
                     self.store_near(TOC, save)?;
                 }
                 self.enter(callee, true)?;
+                self.before_call()?;
                 self.real(&Inst::Bctrl)?;
                 self.buf.call_returns_here(info.popped_bytes, items);
                 if keeps_toc && info.popped_bytes == 0 {
@@ -465,6 +469,47 @@ impl Emit<'_> {
             }
         }
         self.retake(info.popped_bytes)
+    }
+
+    /// What the embedder wants in front of a call, which is one instruction:
+    /// ```text
+    ///     nop                              as often as the return address is to be moved
+    ///     b call ; .long data
+    /// call:
+    /// ```
+    fn before_call(&mut self) -> Result {
+        let before = self.buf.before_call(&self.target.settings.runtime, INST_BYTES, INST_BYTES);
+        for _ in 0..before.padding_bytes / INST_BYTES {
+            self.real(&Inst::Nop)?;
+        }
+        if let Some(word) = before.word {
+            let target = BranchOffset::new(2 * i64::from(INST_BYTES)).unwrap_or(BranchOffset::ZERO);
+            self.real(&Inst::B { target })?;
+            self.buf.put_data(&fixup::word(word, self.target.endianness()));
+        }
+        Ok(())
+    }
+
+    /// The register with the pointer to the function that is called: one of the call's operands, or `r12`, which gets it from
+    /// memory or from instructions.
+    fn pointer(&mut self, info: &CallInfo) -> core::result::Result<Reg, EmitError> {
+        match &info.target {
+            CallTarget::Reg => return Ok(info.callee.unwrap_or(Reg::NONE)),
+            CallTarget::Name { symbol, .. } => self.absolute(w(ENTRY), symbol, 0)?,
+            &CallTarget::Memory { base, offset, code } => {
+                let fault = OperandFault::NotAllowed;
+                let d = DsOffset::new(offset.into()).ok_or(EmitError {
+                    inst: "Call",
+                    operand: "offset",
+                    fault,
+                })?;
+                if let Some(code) = code {
+                    self.buf.trap_here(code);
+                }
+                self.real(&Inst::Ld { rt: w(ENTRY), ra: Reg::from_preg(base), d })?;
+            }
+        }
+        Ok(ENTRY)
     }
 
     /// The count register gets the address of a function's code, and what else its entry needs is set.
@@ -499,7 +544,8 @@ impl Emit<'_> {
 
     /// The frame goes, but for the callee's arguments, which lie where its caller's caller expects to have them taken off.
     /// ```text
-    ///     mr r12, callee ; mtctr r12       of a call through a register; in the first ABI  ld r0, 0(callee) ; mtctr r0
+    ///     ld r12, offset(base)             of a call through memory
+    ///     mr r12, callee ; mtctr r12       of a call through a pointer; in the first ABI  ld r0, 0(callee) ; mtctr r0
     ///     addi r1, r1, size ; …            see take_down
     ///     ld r11, 0(r1) ; addi r1, r1, n ; std r11, 0(r1)
     ///     b symbol                         or  bctr
@@ -507,16 +553,11 @@ impl Emit<'_> {
     pub(super) fn tail_call(&mut self, info: &CallInfo) -> Result {
         let direct = match &info.target {
             CallTarget::Name { symbol, .. } if !self.target.toc_free() => Some(symbol),
-            CallTarget::Name { symbol, .. } => {
-                self.absolute(w(ENTRY), symbol, 0)?;
-                self.enter(ENTRY, true)?;
+            _ => {
+                let callee = self.pointer(info)?;
+                self.enter(callee, self.target.toc_free())?;
                 None
             }
-            CallTarget::Reg => {
-                self.enter(info.callee.unwrap_or(Reg::NONE), self.target.toc_free())?;
-                None
-            }
-            CallTarget::Memory { .. } => return Err(NO_MEMORY),
         };
         self.take_down()?;
         let above = (self.frame.tail_bytes + self.frame.popped_bytes) as i32 - info.popped_bytes as i32;

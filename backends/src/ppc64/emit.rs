@@ -46,6 +46,8 @@ pub(super) type Result = core::result::Result<(), EmitError>;
 
 /// The most that one instruction adds, but for tables, calls and returns.
 const ROOM: Room = Room { bytes: 64, fixups: 2, pool_bytes: 0 };
+/// A call through an address of five instructions, with data and padding in front of the branch.
+const CALL_ROOM: Room = Room { bytes: 128, fixups: 1, pool_bytes: 0 };
 /// With all registers to save or to restore.
 const FRAME_ROOM: Room = Room { bytes: 352, fixups: 1, pool_bytes: 0 };
 
@@ -57,6 +59,7 @@ pub fn room(inst: &MInst) -> Room {
         MInst::Move { .. } => Room { bytes: 4, fixups: 0, pool_bytes: 0 },
         MInst::Atomic(_) => Room { bytes: Atomic::MAX_BYTES, fixups: 0, pool_bytes: 0 },
         MInst::Return { .. } | MInst::TailCall(_) => FRAME_ROOM,
+        MInst::Call(_) | MInst::TryCall(_) | MInst::ThreadCall(_) => CALL_ROOM,
         MInst::Table { info, .. } => Room { bytes: ROOM.bytes + 4 * info.targets.len() as u32, ..ROOM },
         _ => ROOM,
     }
@@ -127,7 +130,7 @@ impl Emit<'_> {
             MInst::Return { .. } => self.epilogue(),
             MInst::ThreadAddr { rd, symbol } => self.thread_addr(*rd, &symbol.0, symbol.1),
             MInst::ThreadCall(info) => self.thread_call(info),
-            MInst::Call(info) => self.call(info, Vec::new()),
+            MInst::Call(info) => self.call(info, Vec::new(), None),
             MInst::TryCall(info) => self.try_call(info, next),
             MInst::Landing { .. } => self.landing(),
             MInst::LabelAddr { rd, label } => self.label_addr(*rd, *label),
@@ -142,7 +145,9 @@ impl Emit<'_> {
             }
             MInst::Trap { code } => {
                 self.buf.trap_here(*code);
-                self.real(&Inst::Trap)
+                // It always traps, whatever is in the register: the immediate is for whoever catches it.
+                let si = displacement(code.as_u8().into());
+                self.real(&Inst::Twi { to: TrapCond::ALWAYS, ra: R0, si })
             }
         }
     }
@@ -314,7 +319,7 @@ impl Emit<'_> {
     ///     addis rd, r2, symbol@toc@ha ; addi rd, rd, symbol@toc@l
     ///     addis rd, r2, symbol@got@ha ; ld rd, symbol@got@l(rd)      and the offset added
     /// ```
-    fn symbol(&mut self, rd: WritableReg, symbol: &SymbolInfo) -> Result {
+    pub(super) fn symbol(&mut self, rd: WritableReg, symbol: &SymbolInfo) -> Result {
         let ra = rd.to_reg();
         let SymbolInfo { name, offset, colocated } = symbol;
         if self.target.toc_free() {
@@ -492,7 +497,7 @@ impl Emit<'_> {
     /// The call, and `b normal` unless that comes next.
     fn try_call(&mut self, info: &TryCallInfo, next: Option<Label>) -> Result {
         let items = info.items(|slot| self.frame.spill(slot).unsigned_abs())?;
-        self.call(&info.call, items)?;
+        self.call(&info.call, items, None)?;
         self.jump(info.then.normal, next)
     }
 

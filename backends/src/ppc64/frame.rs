@@ -89,15 +89,18 @@ pub struct FrameOptions {
     pub global_entries: bool,
     /// Every function keeps a frame pointer.
     pub frame_pointer: bool,
+    /// The page in bytes that no function steps over, where frames are touched.
+    pub probe_page: Option<u32>,
 }
 
 impl Frame {
-    /// Lays out the frame of `func`.
+    /// Lays out the frame of `func`, which does not reach below `limit`.
     pub fn new(
         func: &Function,
         needs: &FrameNeeds,
         allocation: &Output,
         options: FrameOptions,
+        limit: Option<Limit>,
     ) -> core::result::Result<Frame, CompileError> {
         let used = allocation.used.union(needs.saves);
         let frame_pointer = options.frame_pointer;
@@ -107,8 +110,10 @@ impl Frame {
             popped_bytes: needs.popped_bytes,
             saves_lr: has_frame,
             saves_cr: (2..5).any(|n| used.intersects(regs::units(regs::cr(n)))),
-            global_entry: options.global_entries && needs.uses_toc,
+            global_entry: options.global_entries
+                && (needs.uses_toc || limit.as_ref().is_some_and(Limit::uses_toc)),
             frame_pointer,
+            limit,
             header: options.abi.header_bytes(),
             ..Frame::default()
         };
@@ -133,7 +138,8 @@ impl Frame {
         size = size.next_multiple_of(8) + u64::from(needs.home_bytes);
         frame.homes = size as u32;
         size = (size + 8 * frame.saved.len() as u64).next_multiple_of(16);
-        frame.in_red_zone = !has_frame && frame.tail_bytes == 0 && size + SCRATCH_BYTES <= RED_ZONE_BYTES;
+        let red_zone = RED_ZONE_BYTES.min(options.probe_page.map_or(u64::MAX, u64::from));
+        frame.in_red_zone = !has_frame && frame.tail_bytes == 0 && size + SCRATCH_BYTES <= red_zone;
         if !frame.in_red_zone && !has_frame {
             // Whoever is interrupted has a header.
             let header = frame.header;

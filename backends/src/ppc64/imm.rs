@@ -282,6 +282,9 @@ impl TrapCond {
     /// Greater, of unsigned numbers.
     pub const GTU: TrapCond = TrapCond(1);
 
+    /// Always: one of the relations holds.
+    pub const ALWAYS: TrapCond = TrapCond(31);
+
     /// The relations as bits: from bit 4 down signed less, signed greater,
     /// equal, unsigned less, unsigned greater. `None` beyond them.
     pub const fn new(bits: u32) -> Option<TrapCond> {

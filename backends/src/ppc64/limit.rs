@@ -6,30 +6,46 @@
 use super::emit::{CR0, Emit, R0, R11, R12, Result, w};
 use super::imm::{Cond, DsOffset};
 use super::minst::Inst;
+use super::pseudo::SymbolInfo;
 use super::regs;
 use super::target::Ppc64Target;
 use crate::machinst::abi::{AbiMachine, Location, Param, Place};
 use crate::machinst::stack::{LimitStart, LimitStep, Probes, StackLimit};
 use crate::machinst::{Reg, Room};
-use alloc::format;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use windlass_ir::{Function, GlobalValueData, TrapCode};
 
 const SP: Reg = Reg::from_preg(regs::SP);
 
+/// Where the way to a function's stack limit starts.
+#[derive(Clone, Debug)]
+enum Start {
+    /// In the context, which is in a register.
+    Reg(Reg),
+    /// In the context, which is so many bytes above the stack pointer at entry.
+    Incoming(i64),
+    /// At a symbol.
+    Symbol(Box<SymbolInfo>),
+}
+
 /// How a function's stack limit is found.
 #[derive(Clone, Debug)]
 pub struct Limit {
-    /// The context: in a register, or so many bytes above the stack pointer at entry.
-    start: core::result::Result<Reg, i64>,
+    start: Start,
     steps: Vec<LimitStep>,
 }
 
 impl Limit {
     /// The most bytes of the check.
     pub fn room(&self) -> Room {
-        Room { bytes: 56 + 24 * (1 + self.steps.len() as u32), fixups: 2, pool_bytes: 0 }
+        Room { bytes: 80 + 24 * (1 + self.steps.len() as u32), fixups: 2, pool_bytes: 0 }
+    }
+
+    /// Does the check find a symbol, by the table of contents if there is one?
+    pub fn uses_toc(&self) -> bool {
+        matches!(self.start, Start::Symbol(_))
     }
 }
 
@@ -41,32 +57,33 @@ impl Ppc64Target {
     pub(super) fn stack_limit(&self, func: &Function) -> core::result::Result<Option<Limit>, String> {
         let Some(StackLimit { start, steps }) = StackLimit::of(func)? else { return Ok(None) };
         for step in &steps {
-            match *step {
-                LimitStep::Load(_, flags) if flags.endianness(self.order()) != self.order() => {
-                    return Err("a stack limit in the other byte order".into());
-                }
-                LimitStep::Add(n) if i32::try_from(n).is_err() => {
-                    return Err(format!("a stack limit {n} bytes from another global value"));
-                }
-                _ => {}
+            if let LimitStep::Load(_, flags) = step
+                && flags.endianness(self.order()) != self.order()
+            {
+                return Err("a stack limit in the other byte order".into());
             }
         }
         let start = match start {
             LimitStart::Param(index) => match self.sig_abi(&func.signature)?.params.get(index) {
                 Some(Param::Value(Location { parts, .. })) => match parts.first() {
-                    Some(&Place::Reg(preg)) => Ok(Reg::from_preg(preg)),
-                    Some(&Place::Memory(at)) => Err(i64::from(at) + i64::from(self.abi().header_bytes())),
+                    Some(&Place::Reg(preg)) => Start::Reg(Reg::from_preg(preg)),
+                    Some(&Place::Memory(at)) => {
+                        Start::Incoming(i64::from(at) + i64::from(self.abi().header_bytes()))
+                    }
                     None => return Ok(None),
                 },
                 _ => return Err("a stack limit in a context that is a structure".into()),
             },
-            LimitStart::Symbol(gv) => {
-                let name = match &func.global_values[gv] {
-                    GlobalValueData::Symbol { name, .. } => format!("{name}"),
-                    _ => format!("{gv}"),
-                };
-                return Err(format!("a stack limit at a symbol, {name}"));
-            }
+            LimitStart::Symbol(gv) => match &func.global_values[gv] {
+                GlobalValueData::Symbol { name, offset, colocated, .. } => {
+                    Start::Symbol(Box::new(SymbolInfo {
+                        name: name.clone(),
+                        offset: *offset,
+                        colocated: *colocated,
+                    }))
+                }
+                _ => return Err("a stack limit that starts nowhere".into()),
+            },
         };
         Ok(Some(Limit { start, steps }))
     }
@@ -75,7 +92,7 @@ impl Ppc64Target {
 impl Emit<'_> {
     /// Traps if the frame would go below the function's stack limit, before any stack is used. No sum is made that could wrap.
     /// ```text
-    ///     ld r11, offset(ctx) …            the limit
+    ///     ld r11, offset(ctx) …            the limit, of the context or of a symbol
     ///     cmpld r1, r11 ; blt stk_ovf
     ///     subf r11, r11, r1                what there is
     ///     lis r12, … ; ori r12, …          the frame
@@ -87,9 +104,10 @@ impl Emit<'_> {
         let bytes = frame.size + frame.tail_bytes;
         let Some(limit) = frame.limit.as_ref().filter(|_| bytes > 0) else { return Ok(()) };
         let mut at = R11;
-        match limit.start {
-            Ok(reg) => at = reg,
-            Err(offset) => self.load_limit(SP, offset)?,
+        match &limit.start {
+            Start::Reg(reg) => at = *reg,
+            Start::Incoming(offset) => self.load_limit(SP, *offset)?,
+            Start::Symbol(symbol) => self.symbol(w(R11), symbol)?,
         }
         for step in &limit.steps {
             match *step {

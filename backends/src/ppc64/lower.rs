@@ -526,13 +526,6 @@ impl generated::Context for Rules<'_, '_> {
         self.cx.emit(MInst::FrameLoad { rd, area, offset: RETURN_ADDRESS, data });
         rd.to_reg()
     }
-    fn pinned(&mut self) -> Option<Reg> {
-        if !self.cx.machine.settings.enable_pinned_reg {
-            self.cx.unsupported("the pinned register without the setting enable_pinned_reg".into());
-            return None;
-        }
-        Some(Reg::from_preg(regs::PINNED))
-    }
     fn set_pinned(&mut self, pinned: Reg, rm: Reg) {
         self.cx.emit(MInst::Move { rd: WritableReg::from_reg(pinned), rm });
     }
@@ -550,8 +543,8 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<InstOutput> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let callee = self.reg(callee);
-        call::gen_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+        let (target, callee) = self.callee(callee)?;
+        call::gen_call(self.cx, CallKind { target, callee, sig }, args)
     }
     fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
         let kind = self.by_name(func);
@@ -561,8 +554,8 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_tail_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let callee = self.reg(callee);
-        call::gen_tail_call(self.cx, CallKind { target: CallTarget::Reg, callee: Some(callee), sig }, args)
+        let (target, callee) = self.callee(callee)?;
+        call::gen_tail_call(self.cx, CallKind { target, callee, sig }, args)
     }
     fn gen_try_call(&mut self, func: FuncRef, args: ValueList, table: ExceptionTable) -> Option<()> {
         let kind = self.by_name(func);
@@ -572,15 +565,10 @@ impl generated::Context for Rules<'_, '_> {
     fn gen_try_call_indirect(&mut self, args: ValueList, table: ExceptionTable) -> Option<()> {
         let args = args.as_slice(&self.cx.func.dfg.value_lists);
         let (&callee, args) = args.split_first()?;
-        let callee = Some(self.reg(callee));
+        let (target, callee) = self.callee(callee)?;
         let sig = self.cx.func.dfg.exception_tables[table].sig;
-        call::gen_try_call(
-            self.cx,
-            CallKind { target: CallTarget::Reg, callee, sig },
-            args,
-            table,
-            self.labels,
-        )
+        let kind = CallKind { target, callee, sig };
+        call::gen_try_call(self.cx, kind, args, table, self.labels)
     }
 }
 
@@ -588,6 +576,11 @@ impl generated::Context for Rules<'_, '_> {
 const RETURN_ADDRESS: i32 = 16;
 
 impl Rules<'_, '_> {
+    /// Who an indirect call calls.
+    fn callee(&mut self, callee: Value) -> Option<(CallTarget, Option<Reg>)> {
+        self.cx.callee(callee, |offset| DsOffset::new(offset.into()).is_some())
+    }
+
     /// A call of a function by name.
     fn by_name(&self, func: FuncRef) -> CallKind {
         let data = &self.cx.func.dfg.ext_funcs[func];

@@ -36,6 +36,11 @@ pub const CR: RegClass = RegClass::new(2);
 /// Class of the even/odd pairs of general-purpose registers.
 pub const PAIR: RegClass = RegClass::new(3);
 
+/// Class of the values of register set `n`, see [`reg_file`].
+pub const fn set_class(n: u8) -> RegClass {
+    RegClass::new(4 + n)
+}
+
 /// General-purpose register `n`, below 32.
 pub const fn r(n: u8) -> PReg {
     debug_assert!(n < 32, "there are 32 general-purpose registers");
@@ -66,7 +71,7 @@ pub const SCRATCH: PReg = r(11);
 pub const ENTRY: PReg = r(12);
 /// Thread pointer.
 pub const THREAD: PReg = r(13);
-/// The pinned register, where there is one.
+/// The pinned register, where there is one and nobody says another.
 pub const PINNED: PReg = r(30);
 /// Frame pointer, where a function has one.
 pub const FP: PReg = r(31);
@@ -135,24 +140,28 @@ const NEVER: u32 = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 11 | 1 << 12 | 1 << 13;
 /// What of the register file a function may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct RegOptions {
-    /// General-purpose registers that are not allocated, as bits, besides those that never are: a pinned one, and the
-    /// frame pointer where it is kept.
-    pub reserved: u32,
+    /// Units that are not allocated, besides those that never are: of reserved and pinned registers, and of the frame
+    /// pointer where it is kept.
+    pub reserved: UnitSet,
 }
 
 /// The register file as the allocator sees it. Registers that a caller saves come first in each order; the others
-/// cost a save, and are taken from the last.
-pub fn reg_file(options: &RegOptions) -> RegFile {
+/// cost a save, and are taken from the last. Each of `sets`, of general-purpose registers, is a class of its own behind the
+/// others, and in no other.
+pub fn reg_file(options: &RegOptions, sets: &[UnitSet]) -> RegFile {
     let regs = (0..NUM_REGS).map(|i| {
         let p = PReg::new(i);
         let halves = i.checked_sub(FIRST_PAIR).map(|n| (r(2 * n), r(2 * n + 1)));
         RegDef { name: reg_name(p), units: units(p), halves }
     });
 
-    let free = |n: &u8| (options.reserved | NEVER) >> n & 1 == 0;
+    let unusable = options.reserved.union(gpr_units(NEVER));
+    let usable = |n: &u8| !unusable.contains(*n);
+    // What is in a set is for values of that set alone.
+    let free = |n: &u8| usable(n) && sets.iter().all(|set| !set.contains(*n));
     let gprs = (0..13).chain((14..32).rev()).filter(free).map(r);
     let pairs = (0..7).chain((7..16).rev()).filter(|n| free(&(2 * n)) && free(&(2 * n + 1)));
-    let floats = (0..14).chain((14..32).rev()).map(f);
+    let floats = (0..14).chain((14..32).rev()).map(f).filter(|p| !units(*p).intersects(unusable));
     // `cr0` is what record forms and conditional stores set: where others do as well, it stays free.
     let fields = [7, 6, 5, 1, 0, 4, 3, 2].map(cr);
 
@@ -165,18 +174,30 @@ pub fn reg_file(options: &RegOptions) -> RegFile {
         subset_of: None,
         pair: None,
     };
-    let classes = [
-        ClassDef { scratch: Some(SCRATCH), pair: Some(PAIR), ..class("gpr", gprs.collect(), 8, 8) },
+    let general =
+        |name, order| ClassDef { scratch: Some(SCRATCH), pair: Some(PAIR), ..class(name, order, 8, 8) };
+    let mut classes = Vec::from([
+        general("gpr", gprs.collect()),
         class("fpr", floats.collect(), 8, 8),
         class("cr", fields.into(), 4, 4),
         class("pair", pairs.map(|n| PReg::new(FIRST_PAIR + n)).collect(), 16, 8),
-    ];
-    RegFile { regs: regs.collect(), classes: classes.into(), callee_saved: callee_saved() }
+    ]);
+    classes.extend(sets.iter().map(|set| {
+        let members = (14..32).rev().filter(|n| usable(n) && set.contains(*n)).map(r).collect();
+        ClassDef { subset_of: Some(GPR), ..general("set", members) }
+    }));
+    RegFile { regs: regs.collect(), classes, callee_saved: callee_saved() }
 }
 
 /// The units that a function must leave as it found them: `r14`–`r31`, `f14`–`f31` and `cr2`–`cr4`.
 pub fn callee_saved() -> UnitSet {
-    UnitSet::range(14, 18).union(UnitSet::range(FIRST_F + 14, 18)).union(UnitSet::range(FIRST_CR + 2, 3))
+    reservable().union(UnitSet::range(FIRST_CR + 2, 3))
+}
+
+/// Of those, the ones that an embedder can keep to itself. The fields of the condition register are not among them: all are
+/// saved and restored at once.
+pub const fn reservable() -> UnitSet {
+    UnitSet::range(14, 18).union(UnitSet::range(FIRST_F + 14, 18))
 }
 
 /// The units that a call destroys.
@@ -193,11 +214,14 @@ mod tests {
 
     #[test]
     fn the_register_file_is_consistent() {
-        for reserved in [0, 1 << 31, 3 << 30, 0xffff_c000] {
-            let file = reg_file(&RegOptions { reserved });
+        for reserved in [0, 1 << 31, 3 << 30, 0xffff_c000].map(gpr_units) {
+            let options = RegOptions { reserved: reserved.union(units(f(14))) };
+            let sets = [gpr_units(0x00f0_0000), gpr_units(0x0038_0000)];
+            assert_eq!(reg_file(&options, &sets).validate(), Ok(()));
+            let file = reg_file(&options, &[]);
             assert_eq!(file.validate(), Ok(()));
             let usable = file.allocatable();
-            assert!(!usable.intersects(gpr_units(reserved | NEVER)));
+            assert!(!usable.intersects(options.reserved.union(gpr_units(NEVER))));
             assert!(call_clobbers().intersection(file.callee_saved).is_empty());
             // What is neither destroyed by calls nor saved would be a leak.
             assert!(call_clobbers().union(file.callee_saved).contains_all(usable));
@@ -206,7 +230,7 @@ mod tests {
 
     #[test]
     fn registers_that_callers_save_come_first() {
-        let file = reg_file(&RegOptions::default());
+        let file = reg_file(&RegOptions::default(), &[]);
         for class in &file.classes {
             let saved = |p: &PReg| file.callee_saved.intersects(units(*p));
             let first = class.order.iter().position(saved).unwrap();

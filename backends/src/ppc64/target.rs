@@ -15,9 +15,11 @@ use crate::coverage::RuleSet;
 use crate::error::CompileError;
 use crate::legalize::{self, Native, Runtime};
 use crate::machinst::buffer::IslandInfo;
+use crate::machinst::kept::{Keepable, KeptRegs};
 use crate::machinst::{
     Buffer, EmitError, FrameNeeds, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
 };
+use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
 use crate::target::{
     ElfInfo, Emulator, FunctionSymbols, Startup, Target, TargetBuilder, TargetEntry, VCodeStage,
@@ -28,7 +30,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use target_lexicon::Triple;
 use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type, types};
-use windlass_regalloc::{Allocation, Output, RegClass, RegFile};
+use windlass_regalloc::{Allocation, Output, PReg, RegClass, RegFile};
 
 /// What distinguishes one PowerPC target from another before any setting.
 struct Variant {
@@ -129,25 +131,7 @@ impl TargetBuilder for Ppc64Builder {
     fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
         let variant = self.variant;
         let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
-        let runtime = &self.settings.runtime;
-        for (name, set) in [
-            ("pinned_reg", runtime.pinned_reg.is_some()),
-            ("reserved_regs", !runtime.reserved_regs.is_empty()),
-            ("register_set", !runtime.register_sets.is_empty()),
-            ("align_return_addresses", runtime.align_return_addresses != 0),
-            ("return_address_data", runtime.return_address_data.is_some()),
-        ] {
-            if set {
-                return Err(SettingError(format!("{} does not have the setting {name} yet", variant.name)));
-            }
-        }
-        let mut reserved = 0;
-        if self.settings.preserve_frame_pointers {
-            reserved |= 1 << regs::FP.index();
-        }
-        if self.settings.enable_pinned_reg {
-            reserved |= 1 << regs::PINNED.index();
-        }
+        let kept = KeptRegs::new(&self.settings, &KEEPABLE)?;
         let features = self.features;
         let has = |name: &str| {
             Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits))
@@ -159,15 +143,28 @@ impl TargetBuilder for Ppc64Builder {
         Ok(Box::new(Ppc64Target {
             variant,
             triple,
-            regs: regs::reg_file(&RegOptions { reserved }),
+            regs: regs::reg_file(&RegOptions { reserved: kept.reserved }, &kept.sets),
             settings: self.settings,
             features,
             toc_free: self.toc_free,
             native,
+            pinned: kept.pinned,
             emulator: Emulator { args: processor(features), ..variant.emulator },
         }))
     }
 }
+
+/// What an embedder can keep to itself.
+static KEEPABLE: Keepable = Keepable {
+    saved: 14..32,
+    saved_names: "r14 to r31",
+    reservable: regs::reservable(),
+    reservable_names: "r14 to r31 and f14 to f31",
+    pinned: regs::PINNED,
+    frame_pointer: regs::FP,
+    parse: regs::parse_reg,
+    units: regs::units,
+};
 
 /// The oldest processor that the emulator has with these features.
 fn processor(features: Features) -> &'static [&'static str] {
@@ -191,6 +188,7 @@ pub struct Ppc64Target {
     features: Features,
     toc_free: bool,
     native: Native,
+    pinned: PReg,
     emulator: Emulator,
 }
 
@@ -293,6 +291,9 @@ impl Machine for Ppc64Target {
     fn regs(&self) -> &RegFile {
         &self.regs
     }
+    fn pinned(&self) -> PReg {
+        self.pinned
+    }
     fn classes_of(&self, ty: Type) -> Option<&'static [RegClass]> {
         Some(match ty {
             types::I8 | types::I16 | types::I32 | types::I64 => &[regs::GPR],
@@ -336,6 +337,12 @@ impl Machine for Ppc64Target {
     fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput> {
         crate::machinst::abi::try_return(cx, inst, sig)
     }
+    fn set_class(&self, n: u8) -> RegClass {
+        regs::set_class(n)
+    }
+    fn gen_move(&self, to: WritableReg, from: Reg) -> MInst {
+        MInst::Move { rd: to, rm: from }
+    }
     fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput> {
         Some(super::call::gen_landing(cx))
     }
@@ -351,14 +358,14 @@ impl Machine for Ppc64Target {
             abi: self.abi(),
             global_entries: self.variant.elf.functions == FunctionSymbols::TwoEntries && !self.toc_free,
             frame_pointer: self.settings.preserve_frame_pointers,
+            probe_page: self.settings.probe_page(),
         };
-        let mut frame = Frame::new(func, needs, allocation, options)?;
-        frame.limit = self.stack_limit(func).map_err(|what| CompileError::Unsupported {
+        let limit = self.stack_limit(func).map_err(|what| CompileError::Unsupported {
             target: self.variant.name,
             inst: None,
             what,
         })?;
-        Ok(frame)
+        Frame::new(func, needs, allocation, options, limit)
     }
     fn frame_layout(&self, frame: &Frame) -> FrameLayout {
         frame.layout()

@@ -88,10 +88,7 @@ impl Emit<'_> {
         self.real(&Inst::Addis { rt: w(r3), ra: Reg::from_preg(regs::TOC), si: Simm16::ZERO })?;
         self.half_reloc(reloc::GOT_TLSGD16_LO, name, 0);
         self.real(&Inst::Addi { rt: w(r3), ra: r3, si: Simm16::ZERO })?;
-        let place = self.buf.offset();
-        // Linkers want it before the call's own.
-        self.buf.reloc_at(place, reloc::TLSGD, name.clone(), 0);
-        self.call(call, Vec::new())?;
+        self.call(call, Vec::new(), Some(name))?;
         self.add_offset(w(r3), r3, *offset)
     }
 }
