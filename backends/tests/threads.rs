@@ -66,11 +66,13 @@ const POWER: Platform = Platform {
     compiler: Some("powerpc64-linux-gnu"),
     flags: &[],
     local_exec: &[&[], &[("toc_free", "on")]],
-    general_dynamic: &[&[]],
+    // Data in front of the call that linkers replace.
+    general_dynamic: &[&[], &[("return_address_data", "offset"), ("align_return_addresses", "16")]],
     own: &[
         &[("tls_model", "elf_le")],
         &[("tls_model", "elf_le"), ("toc_free", "on")],
         &[("tls_model", "elf_gd")],
+        &[("tls_model", "elf_gd"), ("return_address_data", "index")],
     ],
     // No function tells the thread pointer.
     is_near: "
