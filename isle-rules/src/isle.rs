@@ -45,6 +45,7 @@ const SELECTORS: &[(&str, &[&str])] = &[
             "ppc64/cmp.isle",
             "ppc64/convert.isle",
             "ppc64/float.isle",
+            "ppc64/float_convert.isle",
             "ppc64/mem.isle",
             "ppc64/atomic.isle",
             "ppc64/branch.isle",

@@ -265,6 +265,7 @@ impl Emit<'_> {
 
     /// ```text
     ///     xxlxor rd, rd, rd                        zero, with VSX
+    ///     xxspltidp rd, single                     what is a single, from POWER10 on
     ///     …bits… r0 ; mtfprd rd, r0                from POWER8 on
     ///     …bits… r0 ; std r0, n(r1) ; lfd rd, n(r1)
     /// ```
@@ -272,6 +273,11 @@ impl Emit<'_> {
         let vs = rd.to_reg();
         if bits == 0 && self.has(Features::VSX) {
             return self.real(&Inst::Xxlxor { xt: rd, xa: vs, xb: vs });
+        }
+        if self.has(Features::POWER10)
+            && let Some(single) = normal_single(bits)
+        {
+            return self.real(&Inst::Xxspltidp { frt: rd, single });
         }
         self.constant(w(R0), bits)?;
         if self.has(Features::POWER8) {
@@ -768,9 +774,27 @@ fn widen(bits: u32) -> u64 {
     sign | magnitude
 }
 
+/// The single that a double is, unless it is subnormal or NaN.
+fn normal_single(bits: u64) -> Option<Uimm32> {
+    let single = f64::from_bits(bits) as f32;
+    let exact = f64::from(single).to_bits() == bits;
+    (exact && !single.is_subnormal() && !single.is_nan()).then(|| Uimm32::new(single.to_bits()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn singles_among_doubles() {
+        let single = |value: f64| normal_single(value.to_bits());
+        for value in [0.0, -0.0, 1.0, -2.5, f64::from(f32::MIN_POSITIVE), f32::MAX.into(), f64::INFINITY] {
+            assert_eq!(single(value), Some(Uimm32::new((value as f32).to_bits())));
+        }
+        for value in [0.1, 1e300, f64::from(f32::from_bits(1)), f64::MIN_POSITIVE, f64::NAN] {
+            assert_eq!(single(value), None);
+        }
+    }
 
     #[test]
     fn singles_widen_as_their_values_do() {

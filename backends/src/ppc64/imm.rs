@@ -157,6 +157,32 @@ impl fmt::Display for Simm34 {
     }
 }
 
+/// Any 32 bits: the immediate of instructions with a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Uimm32(u32);
+
+impl Uimm32 {
+    /// The bits.
+    pub const fn new(bits: u32) -> Uimm32 {
+        Uimm32(bits)
+    }
+}
+
+impl Immediate for Uimm32 {
+    fn to_bits(self) -> u32 {
+        self.0
+    }
+    fn from_bits(bits: u32) -> Option<Uimm32> {
+        Some(Uimm32(bits))
+    }
+}
+
+impl fmt::Display for Uimm32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
 /// A bit of a condition register field (2.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -119,8 +119,10 @@ mod generated {
     pub const NS: Cond = Cond::NS;
     pub const TO_EQ: TrapCond = TrapCond::EQ;
     pub const TO_NE: TrapCond = TrapCond::NE;
+    pub const TO_LT: TrapCond = TrapCond::LT;
     pub const INT_DIVZ: TrapCode = TrapCode::INTEGER_DIVISION_BY_ZERO;
     pub const INT_OVF: TrapCode = TrapCode::INTEGER_OVERFLOW;
+    pub const BAD_TOINT: TrapCode = TrapCode::BAD_CONVERSION_TO_INTEGER;
 
     include!(concat!(env!("OUT_DIR"), "/ppc64_lower.rs"));
 }
@@ -416,6 +418,12 @@ impl generated::Context for Rules<'_, '_> {
 
     // ----- Floating point -----
 
+    fn used_once(&mut self, v: Value) -> Option<Value> {
+        (self.cx.use_count(self.cx.func.dfg.resolve_aliases(v)) == 1).then_some(v)
+    }
+    fn quiet(&mut self, v: Value) -> Option<Value> {
+        is_quiet(self.cx, v).then_some(v)
+    }
     fn float32(&mut self, k: generated::Ieee32) -> Reg {
         let rd = self.cx.temp(regs::FPR);
         self.cx.emit(MInst::Float32 { rd, bits: k.bits() });
@@ -611,10 +619,26 @@ pub(super) fn zero_extended(cx: &Lower<'_>, v: Value) -> bool {
     match data.opcode() {
         // Constants are made with their sign above.
         Opcode::Iconst => cx.signed_constant(v).is_some_and(|k| k >= 0),
-        Opcode::Icmp | Opcode::Fcmp => true,
+        Opcode::Icmp | Opcode::Fcmp | Opcode::FcvtToUint => true,
         // Loads clear the rest.
         Opcode::Load | Opcode::Uload8 | Opcode::Uload16 | Opcode::AtomicLoad => true,
         Opcode::Popcnt | Opcode::Clz | Opcode::Ctz | Opcode::Ushr => true,
         _ => false,
+    }
+}
+
+/// Is `v`, a float, certainly no signalling NaN?
+fn is_quiet(cx: &Lower<'_>, v: Value) -> bool {
+    let Some(inst) = cx.def(v) else { return false };
+    let data = &cx.func.dfg.insts[inst];
+    match data.opcode() {
+        Opcode::Fadd | Opcode::Fsub | Opcode::Fmul | Opcode::Fdiv | Opcode::Sqrt | Opcode::Fma => true,
+        Opcode::Fmin | Opcode::Fmax | Opcode::Ceil | Opcode::Floor | Opcode::Trunc | Opcode::Nearest => true,
+        Opcode::Fpromote | Opcode::Fdemote | Opcode::FcvtFromSint | Opcode::FcvtFromUint => true,
+        _ => match *data {
+            InstData::UnaryIeee32 { imm, .. } => !f32::from_bits(imm.bits()).is_nan(),
+            InstData::UnaryIeee64 { imm, .. } => !f64::from_bits(imm.bits()).is_nan(),
+            _ => false,
+        },
     }
 }

@@ -9,11 +9,16 @@ const WIDE: &[Field] = &[bits(16, 31), field(32, 18)];
 const D: Operand = imm("d", "Simm34", WIDE);
 const SI: Operand = imm("si", "Simm34", WIDE);
 
+/// 32 bits, half of them in the prefix.
+const HALVES: &[Field] = &[bits(16, 31), field(32, 16)];
+
 /// Prefix of the form MLS, whose suffix is that of the instruction without a
 /// prefix.
 const MLS: u32 = po(1) | 2 << 24;
 /// Prefix of the form 8LS, with suffixes of its own.
 const LS8: u32 = po(1);
+/// Prefix of the form 8RR.
+const RR8: u32 = po(1) | 1 << 24;
 /// Relative to the instruction's own address; `RA` is 0.
 const R: u32 = 1 << 20;
 
@@ -49,6 +54,10 @@ pub(super) fn rows() -> Vec<InstDef> {
     ]
     .map(|row| row.needs("power10"))
     .into();
+    // A single as a double, in both halves of the vector register.
+    let single = imm("single", "Uimm32", HALVES);
+    let splat = inst("Xxspltidp", po(32) | 2 << 17, &[FRT, single], "xxspltidp vs{frt:#}, {single}", "7.6.1");
+    rows.push(splat.prefixed(RR8).needs("power10"));
     rows.extend(load("Plbz", MLS, 34));
     rows.extend(load("Plhz", MLS, 40));
     rows.extend(load("Plha", MLS, 42));

@@ -78,6 +78,14 @@ fn double() -> Vec<InstDef> {
         two_operands("Xxlxor", 154),
         two_operands("Xxlnor", 162),
     ];
+    // xc ? xb : xa, bit by bit.
+    rows.push(inst(
+        "Xxsel",
+        po(60) | 3 << 4,
+        &[XT, XA, XB, float_use("xc", B21)],
+        "xxsel vs{xt:#}, vs{xa:#}, vs{xb:#}, vs{xc:#}",
+        "7.6.1",
+    ));
     for (name, op) in [("Xscmpudp", 35), ("Xscmpodp", 43)] {
         let asm = format!("{} {{bf}}, vs{{xa:#}}, vs{{xb:#}}", name.to_ascii_lowercase());
         rows.push(inst(name, xx3(op), &[BF, XA, XB], asm, "7.6.1"));
@@ -122,6 +130,7 @@ fn newer() -> Vec<InstDef> {
         two_operands("Xscmpgtdp", 11),
         two_operands("Xscmpgedp", 19),
     ];
+    rows.push(inst("Mtvsrws", po(31) | xo(403), &[XT, uses("ra", B11)], "mtvsrws vs{xt:#}, {ra}", "7.6.1"));
     rows.push(inst(
         "Mfvsrld",
         po(31) | xo(307),
