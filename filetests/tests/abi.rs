@@ -2,7 +2,8 @@
 //!
 //! `WINDLASS_ABI=2000 cargo test -p windlass-filetests --test abi` tries so many signatures of each convention.
 
-use windlass_filetests::abi::{CONVENTIONS, Convention, Options, test};
+use windlass_filetests::abi::{CONVENTIONS, Convention, Options, build_and_run, object, test};
+use windlass_filetests::targets;
 use windlass_ir::CallConv;
 
 /// A short run, or what the environment asks for.
@@ -54,4 +55,40 @@ fn a_wrong_convention_is_found() {
     let options = Options { count: 20, ..Options::default() };
     let report = test(&wrong, &options, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     assert!(report.differences.iter().any(|found| found.what.starts_with("C calls Windlass")), "{report}");
+}
+
+/// A pointer to a nested function, as GNU C has them, leads to the variables around it: by code on the stack, or by the
+/// environment in a descriptor.
+#[test]
+fn closures_find_their_environment() {
+    const APPLY: &str = "
+function %apply(ADDR, i32) -> i32 system_v {
+    sig0 = (i32) -> i32 system_v
+block0(v0: ADDR, v1: i32):
+    v2 = call_indirect sig0, v0(v1)
+    v3 = call_indirect sig0, v0(v2)
+    return v3
+}
+";
+    const C: &str = r#"
+#include <stdio.h>
+#include <stdlib.h>
+int apply(int (*)(int), int);
+int main(int argc, char **argv) {
+  int count = argc, step = atoi(argv[0]) + 5;
+  int add(int n) { count++; return n + step; }
+  int twice = apply(add, 30);
+  printf("%d %d\n", twice, count);
+  return 0;
+}
+"#;
+    for convention in CONVENTIONS {
+        for settings in if convention.wide { &["", "toc_free"][..] } else { &[""] } {
+            let target = targets::build(&format!("{} {settings}", convention.target), &[]).expect("a target");
+            let text = APPLY.replace("ADDR", &target.address_type().to_string());
+            let object = object(&*target, &text).expect("compiles");
+            let printed = build_and_run(convention, &*target, "-O1", C, &object);
+            assert_eq!(printed.as_deref(), Ok("40 3\n"), "{} {settings}", convention.name);
+        }
+    }
 }

@@ -420,7 +420,7 @@ impl Emit<'_> {
     ///     bl symbol                        in the same module
     ///     ld r12, offset(base)             through a pointer, which may be in memory
     ///     std r2, save(r1)
-    ///     mr r12, callee ; mtctr r12       or  ld r0, 0(callee) ; ld r2, 8(callee) ; mtctr r0
+    ///     mr r12, callee ; mtctr r12       or  ld r11, 16(callee) ; ld r0, 0(callee) ; ld r2, 8(callee) ; mtctr r0
     ///     bctrl
     ///     ld r2, save(r1)
     /// ```
@@ -458,6 +458,11 @@ impl Emit<'_> {
                 let keeps_toc = !self.target.toc_free();
                 if keeps_toc {
                     self.store_near(TOC, save)?;
+                }
+                if self.target.abi().v1 {
+                    // The environment, which a closure of C or of a library finds there.
+                    let d = DsOffset::new(16).unwrap_or(DsOffset::ZERO);
+                    self.real(&Inst::Ld { rt: w(SCRATCH), ra: callee, d })?;
                 }
                 self.enter(callee, true)?;
                 self.before_call()?;
