@@ -61,15 +61,15 @@ fn sets_that_are_not_there_and_values_that_do_not_fit_are_refused() {
         let target = build(spec).expect("a target");
         target.compile(&function, &mut Context::new()).err().map(|error| error.to_string())
     };
-    for (name, regs, wide) in [("armv7hf", "r4,r5,r6", "i64"), ("ppc64", "r14,r15,r16", "i128")] {
+    for (name, regs) in [("armv7hf", "r4,r5,r6"), ("ppc64", "r14,r15,r16")] {
         let spec = format!("{name} register_set.tagged={regs}");
         assert_eq!(refusal(&spec, "i32", "tagged"), None);
         let other = format!("the register set 'other' is not supported on {name}");
         assert_eq!(refusal(&spec, "i32", "other"), Some(other));
-        for ty in [wide, "f64"] {
-            let what =
-                format!("a value of type {ty} in the register set 'tagged' is not supported on {name}");
-            assert_eq!(refusal(&spec, ty, "tagged"), Some(what));
-        }
     }
+    assert_eq!(refusal("ppc64 register_set.tagged=r14,r15,r16", "i64", "tagged"), None);
+    assert_eq!(
+        refusal("armv7hf register_set.tagged=r4,r5,r6", "i64", "tagged").as_deref(),
+        Some("a value of type i64 in the register set 'tagged' is not supported on armv7hf")
+    );
 }
