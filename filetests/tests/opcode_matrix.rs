@@ -15,27 +15,32 @@ use windlass_filetests::matrix::{Matrix, Support};
 use windlass_filetests::targets::build;
 use windlass_ir::opcode::TABLE;
 use windlass_ir::text::{ParseOptions, parse_test_file};
-use windlass_ir::{DataValue, Endianness, ExternalName, Opcode, Type};
+use windlass_ir::{DataValue, Endianness, ExternalName, Opcode, Type, types};
 
 static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of_all().expect("the targets are there"));
 
 /// Scalar cells that targets refuse, with the targets and the reason. A cell that is refused and not listed fails, and
 /// so does one that is listed and not refused.
 const REFUSED: &[(&str, &[&str], &str)] = &[
-    ("atomic_rmw.i128", EVERY, WIDE_ATOMICS),
-    ("atomic_cas.i128", EVERY, WIDE_ATOMICS),
-    ("atomic_load.i128", EVERY, WIDE_ATOMICS),
-    ("atomic_store.i128", EVERY, WIDE_ATOMICS),
+    ("atomic_rmw.i128", BEFORE_POWER8, WIDE_ATOMICS),
+    ("atomic_cas.i128", BEFORE_POWER8, WIDE_ATOMICS),
+    ("atomic_load.i128", BEFORE_POWER8, WIDE_ATOMICS),
+    ("atomic_store.i128", BEFORE_POWER8, WIDE_ATOMICS),
 ];
 
-const WIDE_ATOMICS: &str = "no 32-bit ARM accesses more than eight bytes at once; POWER does from version 2.07 on, and its rules are not written";
-const EVERY: &[&str] = &["armv7hf", "armv7", "armv6", "armv5", "ppc64le", "ppc64", "ppc64v2"];
+const WIDE_ATOMICS: &str = "no 32-bit ARM accesses more than eight bytes at once; POWER does from POWER8 on, with the setting `power8` too";
+const BEFORE_POWER8: &[&str] = &["armv7hf", "armv7", "armv6", "armv5", "ppc64", "ppc64v2"];
 
 /// Cells that the files cannot run, and where they are run instead.
-const RUN_ELSEWHERE: &[(Opcode, &str)] = &[
-    (Opcode::Debugtrap, "here: it stops with a signal"),
-    (Opcode::TlsValue, "here: it needs data, which files do not define"),
+const RUN_ELSEWHERE: &[(Opcode, Option<Type>, &str)] = &[
+    (Opcode::Debugtrap, None, "here: it stops with a signal"),
+    (Opcode::TlsValue, None, "here: it needs data, which files do not define"),
+    (Opcode::AtomicRmw, Some(types::I128), WIDE_CHANGES),
+    (Opcode::AtomicCas, Some(types::I128), WIDE_CHANGES),
 ];
+
+const WIDE_CHANGES: &str =
+    "by the tests of backends/src/ppc64/atomic/quad.rs: emulators have no working LQARX before QEMU 8.1";
 
 fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -121,7 +126,7 @@ fn every_cell_that_is_there_is_run_on_each_target() {
     let mut missing = Vec::new();
     let mut checked = 0;
     for cell in &MATRIX.cells {
-        if RUN_ELSEWHERE.iter().any(|(opcode, _)| *opcode == cell.opcode) {
+        if RUN_ELSEWHERE.iter().any(|(op, ty, _)| *op == cell.opcode && ty.is_none_or(|ty| ty == cell.ty)) {
             continue;
         }
         for (support, target) in cell.support.iter().zip(&MATRIX.targets) {

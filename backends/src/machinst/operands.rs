@@ -62,6 +62,10 @@ impl OperandVisitor for OperandCollector<'_> {
         self.add(*lo, OperandKind::Use, OperandPos::Early, Constraint::PairLo);
         self.add(*hi, OperandKind::Use, OperandPos::Early, Constraint::PairHi);
     }
+    fn pair_late_use(&mut self, lo: &mut Reg, hi: &mut Reg) {
+        self.add(*lo, OperandKind::Use, OperandPos::Late, Constraint::PairLo);
+        self.add(*hi, OperandKind::Use, OperandPos::Late, Constraint::PairHi);
+    }
     fn pair_def(&mut self, lo: &mut WritableReg, hi: &mut WritableReg) {
         self.add(lo.to_reg(), OperandKind::Def, OperandPos::Late, Constraint::PairLo);
         self.add(hi.to_reg(), OperandKind::Def, OperandPos::Late, Constraint::PairHi);
@@ -103,6 +107,10 @@ impl<T: EachReg> OperandVisitor for T {
         self.each(r);
     }
     fn pair_use(&mut self, lo: &mut Reg, hi: &mut Reg) {
+        self.each(lo);
+        self.each(hi);
+    }
+    fn pair_late_use(&mut self, lo: &mut Reg, hi: &mut Reg) {
         self.each(lo);
         self.each(hi);
     }

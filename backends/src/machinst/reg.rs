@@ -137,6 +137,8 @@ pub trait OperandVisitor {
     fn any_late_use(&mut self, r: &mut Reg);
     /// Read from an even register and its successor.
     fn pair_use(&mut self, lo: &mut Reg, hi: &mut Reg);
+    /// Read from an even register and its successor after results may have been written.
+    fn pair_late_use(&mut self, lo: &mut Reg, hi: &mut Reg);
     /// Written to an even register and its successor.
     fn pair_def(&mut self, lo: &mut WritableReg, hi: &mut WritableReg);
 }

@@ -5,6 +5,11 @@
 //!
 //! Before POWER8 only words and doublewords can be reserved: a byte or halfword is changed within the aligned word that
 //! it is part of. Addresses are multiples of the access's size. Scratch registers are `r0`, `r11` and `r12`, and `cr0`.
+//! Quadwords are in `quad.rs`.
+
+mod quad;
+
+pub use quad::Quad;
 
 use super::emit::{CR0, Emit, R0, R11, R12, Result, w};
 use super::imm::{Cond, Uimm5, Uimm6, Uimm16};
@@ -57,11 +62,18 @@ pub enum Atomic {
         /// What kind of access; not swapped.
         width: Width,
     },
+    /// An access to a quadword.
+    Quad(Quad),
 }
 
 impl Atomic {
     /// Most bytes of its expansion.
-    pub const MAX_BYTES: u32 = 160;
+    pub const MAX_BYTES: u32 = 208;
+
+    /// Does its expansion change the carry?
+    pub fn sets_carry(&self) -> bool {
+        matches!(self, Atomic::Quad(quad) if quad.sets_carry())
+    }
 
     /// Shows its operands.
     pub fn visit_operands(&mut self, v: &mut impl OperandVisitor) {
@@ -80,6 +92,7 @@ impl Atomic {
                 v.reg_early_def(old);
                 v.reg_early_def(temp);
             }
+            Atomic::Quad(quad) => quad.visit_operands(v),
         }
     }
 
@@ -110,6 +123,7 @@ impl Atomic {
                 name(*expected),
                 name(*new)
             ),
+            Atomic::Quad(quad) => quad.print(out, name),
         }
     }
 }
@@ -136,6 +150,7 @@ impl Width {
 impl Emit<'_> {
     pub(super) fn atomic(&mut self, atomic: &Atomic) -> Result {
         match *atomic {
+            Atomic::Quad(ref quad) => self.quad(quad),
             Atomic::Rmw { old, new, address, operand, op, width } => {
                 if self.is_part(width) {
                     self.rmw_part(old, new, address, operand, op, width)
@@ -327,21 +342,30 @@ impl Emit<'_> {
         })
     }
 
-    /// Turns the bytes of `rd` around in place, if memory is in the other order:
+    /// Turns the bytes of `rd` around in place, if memory is in the other order.
+    fn reverse(&mut self, rd: WritableReg, width: Width) -> Result {
+        if width.swapped { self.reverse_bytes(rd, width.bytes) } else { Ok(()) }
+    }
+
+    /// Turns the low `bytes` bytes of `rd` around in place, zeros above:
     /// ```text
+    ///     brd rd, rd                               from POWER10 on; of less, a shift behind it
     ///     rlwimi rd, rd, 16, 0, 15 ; rlwinm rd, rd, 8, 16, 31                        halfwords
     ///     rotlwi r0, rd, 8 ; rlwimi r0, rd, 24, 0, 7 ; rlwimi r0, rd, 24, 16, 23     words
     ///     mr rd, r0
     ///     srdi r11, rd, 32 ; …both words, to r0 and r12… ; rldimi r12, r0, 32, 0     doublewords
     ///     mr rd, r12
     /// ```
-    fn reverse(&mut self, rd: WritableReg, width: Width) -> Result {
-        if !width.swapped {
-            return Ok(());
-        }
+    fn reverse_bytes(&mut self, rd: WritableReg, bytes: u8) -> Result {
         let rs = rd.to_reg();
         let five = Uimm5::from_low;
-        match width.bytes {
+        if self.has(Features::POWER10) && bytes > 1 {
+            self.real(&Inst::Brd { ra: rd, rs })?;
+            let bits = 8 * u32::from(bytes);
+            let (sh, mb) = (Uimm6::from_low(bits), Uimm6::from_low(64 - bits));
+            return if bits == 64 { Ok(()) } else { self.real(&Inst::Rldicl { ra: rd, rs, sh, mb }) };
+        }
+        match bytes {
             2 => {
                 self.real(&Inst::Rlwimi { ra: rd, ra_in: rs, rs, sh: five(16), mb: five(0), me: five(15) })?;
                 self.real(&Inst::Rlwinm { ra: rd, rs, sh: five(8), mb: five(16), me: five(31) })

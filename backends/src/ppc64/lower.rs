@@ -2,7 +2,7 @@
 //!
 //! The rules are `isle-rules/ppc64/*.isle`. Helpers that the generated code calls are named as the rules name them.
 
-use super::atomic::{Atomic, Width};
+use super::atomic::{Atomic, Quad, Width};
 use super::call::{self, CallKind};
 use super::imm::*;
 use super::minst::{Features, Inst as Ppc64Inst};
@@ -522,6 +522,24 @@ impl generated::Context for Rules<'_, '_> {
         old.to_reg()
     }
 
+    fn quad_load(&mut self, flags: MemFlags, address: Reg) -> ValueRegs {
+        let value @ [lo, hi] = [self.temp(), self.temp()];
+        self.quad(Quad::Load { value, address, code: flags.trap_code() });
+        ValueRegs::two(lo.to_reg(), hi.to_reg())
+    }
+    fn quad_rmw(&mut self, flags: MemFlags, op: &AtomicRmwOp, address: Reg, operand: ValueRegs) -> ValueRegs {
+        let (old, new) = ([self.temp(), self.temp()], [self.temp(), self.temp()]);
+        let (operand, swapped) = (halves(operand), is_swapped(self.cx, flags));
+        self.quad(Quad::Rmw { old, new, address, operand, op: *op, swapped, code: flags.trap_code() });
+        ValueRegs::two(old[0].to_reg(), old[1].to_reg())
+    }
+    fn quad_cas(&mut self, flags: MemFlags, address: Reg, expected: ValueRegs, new: ValueRegs) -> ValueRegs {
+        let old = [self.temp(), self.temp()];
+        let (expected, new) = (halves(expected), halves(new));
+        self.quad(Quad::Cas { old, address, expected, new, code: flags.trap_code() });
+        ValueRegs::two(old[0].to_reg(), old[1].to_reg())
+    }
+
     // ----- Registers that the machine keeps -----
 
     fn stack_pointer(&mut self) -> Reg {
@@ -580,6 +598,14 @@ impl generated::Context for Rules<'_, '_> {
     }
 }
 
+/// The registers of an i128, the less significant half first.
+fn halves(regs: ValueRegs) -> [Reg; 2] {
+    match *regs.regs() {
+        [lo, hi] => [lo, hi],
+        _ => [Reg::NONE; 2],
+    }
+}
+
 /// Where a caller's frame has the return address (ELFv2 2.2.3.1).
 const RETURN_ADDRESS: i32 = 16;
 
@@ -587,6 +613,10 @@ impl Rules<'_, '_> {
     /// Who an indirect call calls.
     fn callee(&mut self, callee: Value) -> Option<(CallTarget, Option<Reg>)> {
         self.cx.callee(callee, |offset| DsOffset::new(offset.into()).is_some())
+    }
+
+    fn quad(&mut self, quad: Quad) {
+        self.cx.emit(MInst::Atomic(Box::new(Atomic::Quad(quad))));
     }
 
     /// A call of a function by name.

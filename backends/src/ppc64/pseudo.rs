@@ -254,6 +254,7 @@ impl MInst {
         match self {
             MInst::Real(inst) | MInst::Access { inst, .. } => inst.sets_flags().contains(Flags::CA),
             MInst::Call(_) | MInst::TryCall(_) | MInst::ThreadCall(_) => true,
+            MInst::Atomic(atomic) => atomic.sets_carry(),
             _ => false,
         }
     }

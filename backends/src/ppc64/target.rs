@@ -438,7 +438,7 @@ fn check_flags(vcode: &VCode<MInst>) -> Result<(), CompileError> {
                 });
             }
             known |= inst.sets_flags();
-            if matches!(inst, MInst::Call(_) | MInst::TryCall(_) | MInst::ThreadCall(_)) {
+            if inst.sets_flags() && inst.real().is_none() {
                 known = false;
             }
         }

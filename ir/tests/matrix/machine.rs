@@ -98,53 +98,60 @@ fn combine(op: AtomicRmwOp, x: u128, y: u128, w: u32) -> u128 {
     }
 }
 
-fn atomics(file: &mut File, address: Type, types: &[Type]) {
+/// Accesses that change what is there.
+fn atomic_changes(file: &mut File, address: Type, ty: Type) {
     let stack = format!("v7 = stack_addr.{address} ss0");
-    for &ty in types {
-        let w = ty.bits();
-        for &op in AtomicRmwOp::ALL {
-            let name = format!("atomic_rmw_{ty}_{op}");
-            let lines = [
-                &stack,
-                "store v0, v7",
-                &format!("v2 = atomic_rmw.{ty} {op} v7, v1"),
-                &format!("v3 = load.{ty} v7"),
-                "return v2, v3",
-            ];
-            file.function_with(&name, &[ty, ty], &[ty, ty], SLOT, &lines);
-            for (x, y) in [pairs(w)[5], pairs(w)[8], pairs(w)[12], pairs(w)[13], pairs(w)[14]] {
-                let bits = combine(op, x, y, w);
-                file.run(&name, &[(x, ty), (y, ty)], Expect::Gives(&[(x, ty), (bits, ty)]));
-            }
-        }
-        let name = format!("atomic_cas_{ty}");
+    let w = ty.bits();
+    for &op in AtomicRmwOp::ALL {
+        let name = format!("atomic_rmw_{ty}_{op}");
         let lines = [
             &stack,
             "store v0, v7",
-            "v3 = atomic_cas v7, v1, v2",
-            &format!("v4 = load.{ty} v7"),
-            "return v3, v4",
+            &format!("v2 = atomic_rmw.{ty} {op} v7, v1"),
+            &format!("v3 = load.{ty} v7"),
+            "return v2, v3",
         ];
-        file.function_with(&name, &[ty, ty, ty], &[ty, ty], SLOT, &lines);
-        let [a, b, c] = sample(ty);
-        for (there, expected, new) in [(a, a, b), (a, b, c), (0, 0, mask(w)), (mask(w), mask(w) - 1, 0)] {
-            let after = if there == expected { new } else { there };
-            let args = [(there, ty), (expected, ty), (new, ty)];
-            file.run(&name, &args, Expect::Gives(&[(there, ty), (after, ty)]));
-        }
-        let name = format!("atomic_load_{ty}");
-        let lines = [&stack, "store v0, v7", &format!("v1 = atomic_load.{ty} v7"), "return v1"];
-        file.function_with(&name, &[ty], &[ty], SLOT, &lines);
-        for x in sample(ty) {
-            file.run(&name, &[(x, ty)], Expect::Gives(&[(x, ty)]));
-        }
-        let name = format!("atomic_store_{ty}");
-        let lines = [&stack, "atomic_store v0, v7", "fence", &format!("v1 = load.{ty} v7"), "return v1"];
-        file.function_with(&name, &[ty], &[ty], SLOT, &lines);
-        for x in sample(ty) {
-            file.run(&name, &[(x, ty)], Expect::Gives(&[(x, ty)]));
+        file.function_with(&name, &[ty, ty], &[ty, ty], SLOT, &lines);
+        for (x, y) in [pairs(w)[5], pairs(w)[8], pairs(w)[12], pairs(w)[13], pairs(w)[14]] {
+            let bits = combine(op, x, y, w);
+            file.run(&name, &[(x, ty), (y, ty)], Expect::Gives(&[(x, ty), (bits, ty)]));
         }
     }
+    let name = format!("atomic_cas_{ty}");
+    let lines = [
+        &stack,
+        "store v0, v7",
+        "v3 = atomic_cas v7, v1, v2",
+        &format!("v4 = load.{ty} v7"),
+        "return v3, v4",
+    ];
+    file.function_with(&name, &[ty, ty, ty], &[ty, ty], SLOT, &lines);
+    let [a, b, c] = sample(ty);
+    for (there, expected, new) in [(a, a, b), (a, b, c), (0, 0, mask(w)), (mask(w), mask(w) - 1, 0)] {
+        let after = if there == expected { new } else { there };
+        let args = [(there, ty), (expected, ty), (new, ty)];
+        file.run(&name, &args, Expect::Gives(&[(there, ty), (after, ty)]));
+    }
+}
+
+/// Accesses that read or write.
+fn atomic_moves(file: &mut File, address: Type, ty: Type) {
+    let stack = format!("v7 = stack_addr.{address} ss0");
+    let name = format!("atomic_load_{ty}");
+    let lines = [&stack, "store v0, v7", &format!("v1 = atomic_load.{ty} v7"), "return v1"];
+    file.function_with(&name, &[ty], &[ty], SLOT, &lines);
+    for x in sample(ty) {
+        file.run(&name, &[(x, ty)], Expect::Gives(&[(x, ty)]));
+    }
+    let name = format!("atomic_store_{ty}");
+    let lines = [&stack, "atomic_store v0, v7", "fence", &format!("v1 = load.{ty} v7"), "return v1"];
+    file.function_with(&name, &[ty], &[ty], SLOT, &lines);
+    for x in sample(ty) {
+        file.run(&name, &[(x, ty)], Expect::Gives(&[(x, ty)]));
+    }
+}
+
+fn fence(file: &mut File) {
     file.function("fence", &[I32], &[I32], &["fence", "return v0"]);
     file.run("fence", &[(7, I32)], Expect::Gives(&[(7, I32)]));
 }
@@ -483,10 +490,20 @@ pub fn files() -> Vec<File> {
             memory(f, address, &[F32, F64]);
         });
         add(format!("atomics-{bits}"), "Atomic accesses by one thread.", targets, &|f| {
-            atomics(f, address, &NARROW)
+            for &ty in &NARROW {
+                atomic_changes(f, address, ty);
+                atomic_moves(f, address, ty);
+            }
+            fence(f);
         });
-        add(format!("atomics-i128-{bits}"), "Atomic accesses to i128.", &[], &|f| {
-            atomics(f, address, &[I128])
+        // The emulators' LQARX makes no reservation before version 8.1: where such accesses are there, they are run by
+        // the tests of `backends/src/ppc64/atomic/quad.rs`.
+        add(format!("atomics-i128-{bits}"), "Atomic changes of i128.", &[], &|f| {
+            atomic_changes(f, address, I128);
+        });
+        let wide: &[&str] = if bits == "p64" { &["ppc64le", "ppc64 power8", "ppc64v2 power10"] } else { &[] };
+        add(format!("atomic-moves-i128-{bits}"), "Atomic loads and stores of i128.", wide, &|f| {
+            atomic_moves(f, address, I128);
         });
         add(format!("registers-{bits}"), "Registers that the machine keeps.", pinned, &|f| {
             registers(f, address)
