@@ -167,6 +167,9 @@ mod operands {
         fn pair_use(&mut self, lo: &mut Reg, hi: &mut Reg) {
             self.0.push(format!("pair {lo} {hi}"));
         }
+        fn pair_late_use(&mut self, lo: &mut Reg, hi: &mut Reg) {
+            self.0.push(format!("late pair {lo} {hi}"));
+        }
         fn pair_def(&mut self, lo: &mut WritableReg, hi: &mut WritableReg) {
             self.0.push(format!("pair def {lo:?} {hi:?}"));
         }

@@ -113,22 +113,22 @@ impl Machine {
             Inst::Cmpld { ra, rb, .. } => self.compare(get(ra), get(rb)),
             Inst::Brd { ra, rs } => self.regs[n(ra.to_reg())] = get(rs).swap_bytes(),
             Inst::Rlwinm { ra, rs, sh, mb, me } => {
-                let word = both(u64::from((get(rs) as u32).rotate_left(sh.value().into())));
-                let mask = mask(u32::from(mb.value()) + 32, u32::from(me.value()) + 32);
+                let word = both(u64::from((get(rs) as u32).rotate_left(sh.value())));
+                let mask = mask(mb.value() + 32, me.value() + 32);
                 self.regs[n(ra.to_reg())] = word & mask;
             }
             Inst::Rlwimi { ra, rs, sh, mb, me, .. } => {
-                let word = both(u64::from((get(rs) as u32).rotate_left(sh.value().into())));
-                let mask = mask(u32::from(mb.value()) + 32, u32::from(me.value()) + 32);
+                let word = both(u64::from((get(rs) as u32).rotate_left(sh.value())));
+                let mask = mask(mb.value() + 32, me.value() + 32);
                 self.regs[n(ra.to_reg())] = word & mask | r[n(ra.to_reg())] & !mask;
             }
             Inst::Rldicl { ra, rs, sh, mb } => {
-                let rotated = get(rs).rotate_left(sh.value().into());
-                self.regs[n(ra.to_reg())] = rotated & mask(mb.value().into(), 63);
+                let rotated = get(rs).rotate_left(sh.value());
+                self.regs[n(ra.to_reg())] = rotated & mask(mb.value(), 63);
             }
             Inst::Rldimi { ra, rs, sh, mb, .. } => {
-                let rotated = get(rs).rotate_left(sh.value().into());
-                let mask = mask(mb.value().into(), 63 - u32::from(sh.value()));
+                let rotated = get(rs).rotate_left(sh.value());
+                let mask = mask(mb.value(), 63 - sh.value());
                 self.regs[n(ra.to_reg())] = rotated & mask | r[n(ra.to_reg())] & !mask;
             }
             Inst::LqarxZ { rt, rt2, rb } => {
