@@ -5,28 +5,18 @@ use super::imm::{Amt1To31, Amt1To32, Offset8, Offset12, ShiftImm, ShiftKind, Sig
 use super::kernel::Helper;
 use super::lower::Lower;
 use super::minst::{Features, Inst as ArmInst};
-use super::pseudo::{CallInfo, CallTarget, FrameArea, MInst};
+use super::pseudo::MInst;
 use super::regs;
 use super::target::ArmTarget;
-use crate::machinst::abi::{self, AbiMachine, Location, Piece, Place, SigAbi, sig_abi};
-use crate::machinst::trycall::{Continuations, TryCallInfo};
-use crate::machinst::{InstOutput, Label, Machine, Reg, ValueRegs, WritableReg};
+use crate::machinst::abi::{AbiMachine, Location, Piece, Place, SigAbi};
+use crate::machinst::pseudo::{CallInfo, CallTarget, Common, FrameArea};
+use crate::machinst::{Machine, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use smallvec::{SmallVec, smallvec};
-use windlass_ir::{
-    ArgumentExtension, CallConv, ExceptionTable, ExternalName, LibCall, SigRef, Signature, TrapCode, Type,
-    Value, types,
-};
+use windlass_ir::{ArgumentExtension, ExternalName, LibCall, Signature, TrapCode, Type, Value, types};
 use windlass_regalloc::{PReg, RegClass, UnitSet};
-
-/// What kind of call.
-pub(super) struct CallKind {
-    pub(super) target: CallTarget,
-    pub(super) callee: Option<Reg>,
-    pub(super) sig: SigRef,
-}
 
 /// Up to so many bytes of structures are copied word by word.
 const INLINE_COPY_BYTES: u32 = 64;
@@ -116,10 +106,6 @@ impl AbiMachine for ArmTarget {
         cx.emit(MInst::FrameLoad { rd, area, offset });
     }
 
-    fn gen_arg_addr(&self, cx: &mut Lower<'_>, rd: WritableReg, area: FrameArea, offset: i32) {
-        cx.emit(MInst::FrameAddr { rd, area, offset });
-    }
-
     fn gen_result_store(&self, cx: &mut Lower<'_>, rt: Reg, _: u32, rn: Reg, at: u32) {
         let class = rt.as_vreg().map_or(regs::GPR, |vreg| regs::kind(cx.class_of(vreg)));
         if class == regs::GPR {
@@ -179,7 +165,7 @@ impl AbiMachine for ArmTarget {
 
     fn gen_memcpy(&self, cx: &mut Lower<'_>, to: u32, base: Reg, offset: u32, bytes: u32) {
         let rd = cx.temp(regs::GPR);
-        cx.emit(MInst::FrameAddr { rd, area: FrameArea::Outgoing, offset: to as i32 });
+        cx.emit(Common::FrameAddr { rd, area: FrameArea::Outgoing, offset: to as i32 }.into());
         let mut from = base;
         if offset != 0 {
             let (sum, rm) = (cx.temp(regs::GPR), super::lower::constant(cx, offset));
@@ -188,6 +174,22 @@ impl AbiMachine for ArmTarget {
         }
         let args = [rd.to_reg(), from, super::lower::constant(cx, bytes)];
         library_call(cx, ExternalName::LibCall(LibCall::Memcpy), &args, 1);
+    }
+
+    fn call_clobbers(&self) -> UnitSet {
+        self.destroyed_by_calls()
+    }
+
+    fn callee_saved(&self) -> UnitSet {
+        regs::callee_saved()
+    }
+
+    fn payload_regs(&self) -> [PReg; 2] {
+        [regs::r(0), regs::r(1)]
+    }
+
+    fn calls_through(&self, offset: i32) -> bool {
+        Offset12::new(offset).is_some()
     }
 }
 
@@ -262,110 +264,12 @@ fn extend(cx: &mut Lower<'_>, rm: Reg, ty: Type, extension: ArgumentExtension) -
     rd
 }
 
-/// Brings arguments into the entry block's parameters.
-pub(super) fn gen_entry(cx: &mut Lower<'_>) {
-    // What is not supported has been noted.
-    let _ = abi::entry(cx, |defs| MInst::Args { defs: defs.into() });
-}
-
-/// Returns `args`.
-pub(super) fn gen_return(cx: &mut Lower<'_>, args: &[Value]) -> Option<()> {
-    let uses = abi::return_uses(cx, args)?;
-    cx.emit(MInst::Return { uses: uses.into() });
-    Some(())
-}
-
-/// A tail call with the values `args`.
-///
-/// Its stack arguments end where this function's own do, and grow down from there over them and over what the frame
-/// keeps free for that. This function's arguments have been in registers of their own since its entry, so that
-/// nothing is read that has been written over.
-pub(super) fn gen_tail_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<()> {
-    let func = cx.func;
-    let sig = &func.dfg.signatures[kind.sig];
-    if sig.call_conv != CallConv::Tail || func.signature.call_conv != CallConv::Tail {
-        cx.unsupported("a tail call outside of the tail convention".into());
-        return None;
-    }
-    let own = sig_abi(cx, &func.signature)?;
-    let abi = sig_abi(cx, sig)?;
-    cx.frame.tail_call_bytes = cx.frame.tail_call_bytes.max(abi.popped_bytes);
-    let base = own.popped_bytes as i32 - abi.popped_bytes as i32;
-    let mut uses = abi::pass_args(cx, &abi, args, FrameArea::Incoming, base);
-    if let Some(preg) = abi.return_area_reg {
-        // The results are the callee's to write to where our caller wants them.
-        uses.push((abi::return_area(cx).to_reg(), preg));
-    }
-    cx.emit(MInst::TailCall(Box::new(CallInfo {
-        target: kind.target,
-        callee: kind.callee,
-        uses,
-        defs: Vec::new(),
-        clobbers: UnitSet::EMPTY,
-        popped_bytes: abi.popped_bytes,
-    })));
-    Some(())
-}
-
-/// A call with the values `args`.
-pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<InstOutput> {
-    let func = cx.func;
-    let abi = sig_abi(cx, &func.dfg.signatures[kind.sig])?;
-    let uses = abi::call_uses(cx, &abi, args);
-    let (mut results, outputs) = abi::call_defs(cx, &abi)?;
-    cx.emit(MInst::Call(Box::new(CallInfo {
-        target: kind.target,
-        callee: kind.callee,
-        uses,
-        defs: core::mem::take(&mut results.regs),
-        clobbers: cx.machine.call_clobbers(),
-        popped_bytes: abi.popped_bytes,
-    })));
-    results.finish(cx, FrameArea::Outgoing);
-    Some(outputs)
-}
-
 /// Calls a helper of the kernel; what it returns is in `r0`.
 pub(super) fn kernel_call(cx: &mut Lower<'_>, helper: Helper) -> Option<Reg> {
     cx.frame.makes_calls = true;
     let result = (helper == Helper::ThreadPointer).then(|| cx.temp(regs::GPR));
     cx.emit(MInst::KernelCall { helper, result });
     result.map(WritableReg::to_reg)
-}
-
-/// A call with the values `args` that may throw: what its edges begin with was emitted before.
-pub(super) fn gen_try_call(
-    cx: &mut Lower<'_>,
-    kind: CallKind,
-    args: &[Value],
-    table: ExceptionTable,
-    labels: &[Label],
-) -> Option<()> {
-    let func = cx.func;
-    let abi = sig_abi(cx, &func.dfg.signatures[kind.sig])?;
-    let then = Continuations::new(cx, table, labels)?;
-    let uses = abi::call_uses(cx, &abi, args);
-    let defs = cx.take_try_results();
-    // Frames between the throw and the handler may have saved any register that callees save.
-    let all = cx.machine.regs().allocatable();
-    cx.frame.saves = all.intersection(regs::callee_saved());
-    let call = CallInfo {
-        target: kind.target,
-        callee: kind.callee,
-        uses,
-        defs,
-        clobbers: all.union(cx.machine.call_clobbers()),
-        popped_bytes: abi.popped_bytes,
-    };
-    cx.emit(MInst::TryCall(Box::new(TryCallInfo { call, then })));
-    Some(())
-}
-
-/// The start of a handler's edge: the payload is in `r0` and `r1`.
-pub(super) fn gen_landing(cx: &mut Lower<'_>) -> InstOutput {
-    let payload = [cx.temp(regs::GPR), cx.temp(regs::GPR)];
-    cx.emit(MInst::Landing { defs: Box::new([(payload[0], regs::r(0)), (payload[1], regs::r(1))]) });
-    payload.into_iter().map(|reg| ValueRegs::one(reg.to_reg())).collect()
 }
 
 /// Calls a routine of the run-time library with up to four words, which returns four in `r0`–`r3`.
@@ -378,14 +282,15 @@ pub(super) fn runtime_call(cx: &mut Lower<'_>, name: &str, args: &[Reg]) -> [Reg
 pub(super) fn read_thread_pointer(cx: &mut Lower<'_>) -> Reg {
     cx.frame.makes_calls = true;
     let result = cx.temp(regs::GPR);
-    cx.emit(MInst::Call(Box::new(CallInfo {
+    let call = CallInfo {
         target: CallTarget::Name { symbol: ExternalName::symbol("__aeabi_read_tp"), colocated: false },
         callee: None,
         uses: Vec::new(),
         defs: Vec::from([(result, regs::r(0))]),
         clobbers: regs::gpr_units(0x5001),
         popped_bytes: 0,
-    })));
+    };
+    cx.emit(Common::Call(Box::new(call)).into());
     result.to_reg()
 }
 
@@ -400,13 +305,14 @@ fn library_call(cx: &mut Lower<'_>, name: ExternalName, args: &[Reg], returned: 
     let uses = args.iter().zip(0..).map(|(&reg, n)| (reg, regs::r(n))).collect();
     let results = [(); 4].map(|()| cx.temp(regs::GPR));
     let defs = results.iter().zip(0..).take(returned).map(|(&reg, n)| (reg, regs::r(n))).collect();
-    cx.emit(MInst::Call(Box::new(CallInfo {
+    let call = CallInfo {
         target: CallTarget::Name { symbol: name, colocated: false },
         callee: None,
         uses,
         defs,
         clobbers: cx.machine.call_clobbers(),
         popped_bytes: 0,
-    })));
+    };
+    cx.emit(Common::Call(Box::new(call)).into());
     results.map(WritableReg::to_reg)
 }

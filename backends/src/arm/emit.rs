@@ -8,19 +8,18 @@ use super::atomic::Atomic;
 use super::frame::Frame;
 use super::imm::*;
 use super::minst::{Features, Inst};
-use super::pseudo::{CallInfo, CallTarget, FrameArea, MInst, TableInfo};
+use super::pseudo::MInst;
 use super::regs;
 use super::reloc;
 use super::target::ArmTarget;
-use crate::compiled::CatchItem;
 use crate::machinst::buffer::{FixupKind, IslandInfo, PoolEntry, VeneerKind};
 use crate::machinst::encode::OperandFault;
-use crate::machinst::trycall::TryCallInfo;
-use crate::machinst::{Buffer, EmitError, Label, Reg, Room, WritableReg};
+use crate::machinst::pseudo::Common;
+use crate::machinst::{Buffer, EmitError, EmitResult, Emitter, Label, Reg, Room, WritableReg};
 use crate::settings::OptLevel;
 use alloc::vec::Vec;
 use windlass_ir::{ExternalName, TrapCode};
-use windlass_regalloc::{Allocation, PReg, RegClass};
+use windlass_regalloc::PReg;
 
 pub(super) const IP: Reg = Reg::from_preg(regs::IP);
 pub(super) const SP: Reg = Reg::from_preg(regs::SP);
@@ -32,7 +31,7 @@ pub(super) const fn w(reg: Reg) -> WritableReg {
 }
 
 /// Reads of the program counter give the instruction's address and this.
-const PC_AHEAD: u32 = 8;
+pub(super) const PC_AHEAD: u32 = 8;
 
 // ----- Fixups -----
 
@@ -52,7 +51,7 @@ fn set_word(code: &mut [u8], place: u32, word: u32) {
 }
 
 /// B, BL: 24 bits of distance in words.
-static BRANCH: FixupKind = FixupKind {
+pub(super) static BRANCH: FixupKind = FixupKind {
     name: "branch24",
     max_forward: (1 << 25) - 4 + PC_AHEAD,
     max_backward: (1 << 25) - PC_AHEAD,
@@ -79,7 +78,7 @@ static LITERAL: FixupKind = FixupKind {
 };
 
 /// VLDR (literal): 8 bits of distance in words and a sign.
-static VFP_LITERAL: FixupKind = FixupKind {
+pub(super) static VFP_LITERAL: FixupKind = FixupKind {
     name: "vldr literal",
     max_forward: 1020 + PC_AHEAD,
     max_backward: 1020 - PC_AHEAD,
@@ -93,7 +92,7 @@ static VFP_LITERAL: FixupKind = FixupKind {
 };
 
 /// A word that holds a distance: its value before is added.
-static DISTANCE: FixupKind = FixupKind {
+pub(super) static DISTANCE: FixupKind = FixupKind {
     name: "distance",
     max_forward: u32::MAX,
     max_backward: u32::MAX,
@@ -149,7 +148,7 @@ pub(super) struct Emit<'a> {
     pub(super) buf: &'a mut Buffer,
 }
 
-type Result = core::result::Result<(), EmitError>;
+pub(super) type Result = EmitResult;
 
 /// The most that one instruction adds, but for tables.
 const ROOM: Room = Room { bytes: 64, fixups: 2, pool_bytes: 8 };
@@ -162,7 +161,9 @@ pub fn room(target: &ArmTarget, inst: &MInst) -> Room {
             return align::more_room(target, room, Some(1));
         }
         MInst::Atomic(_) => Room { bytes: Atomic::MAX_BYTES, fixups: 0, pool_bytes: 0 },
-        MInst::Table { info, .. } => Room { bytes: ROOM.bytes + 4 * info.targets.len() as u32, ..ROOM },
+        MInst::Common(Common::Table { info, .. }) => {
+            Room { bytes: ROOM.bytes + 4 * info.targets.len() as u32, ..ROOM }
+        }
         _ => ROOM,
     };
     align::more_room(target, room, None)
@@ -204,47 +205,27 @@ impl Emit<'_> {
             MInst::Real(inst) => self.real(inst),
             MInst::Access { inst, code } => self.access(inst, *code),
             MInst::Move { rd, rm } => self.copy(*rd, *rm),
-            MInst::Const { rd, value } => self.constant(*rd, *value),
-            MInst::Float32 { rd, bits } => self.float32(*rd, *bits),
-            MInst::Float64 { rd, bits } => self.float64(*rd, *bits),
-            MInst::Symbol { rd, symbol } => self.symbol(*rd, &symbol.0, symbol.1),
+            MInst::Common(inst) => self.common(inst, next),
             MInst::ThreadOffset { rd, symbol } => {
                 let (symbol, addend) = (symbol.0.clone(), symbol.1.into());
                 self.literal(*rd, PoolEntry::Reloc { kind: reloc::TLS_LE32, symbol, addend })
             }
             MInst::ThreadIndex { rd, symbol } => self.thread_index(*rd, symbol),
-            MInst::FrameAddr { rd, area, offset } => self.frame_addr(*rd, *area, *offset),
             MInst::FrameLoad { rd, area, offset } => {
                 let offset = self.frame.area(*area).0.wrapping_add_signed(*offset);
                 let preg = rd.to_reg().as_preg().unwrap_or(regs::IP);
-                self.reload(preg, offset, regs::class_of(preg))
+                self.emit_reload(preg, offset as i32, regs::class_of(preg))
             }
             MInst::FrameStore { rt, area, offset } => {
                 let offset = self.frame.area(*area).0.wrapping_add_signed(*offset);
                 let preg = rt.as_preg().unwrap_or(regs::IP);
-                self.spill(preg, offset, regs::class_of(preg))
+                self.emit_spill(preg, offset as i32, regs::class_of(preg))
             }
-            MInst::Args { .. } => Ok(()),
-            MInst::Return { .. } => self.epilogue(),
-            MInst::Call(info) => self.call(info, Vec::new()),
-            MInst::TryCall(info) => self.try_call(info, next),
-            MInst::Landing { .. } => self.landing(),
-            MInst::LabelAddr { rd, label } => self.label_addr(*rd, *label),
-            MInst::TailCall(info) => self.tail_call(info),
             MInst::KernelCall { helper, .. } => self.kernel_helper(*helper),
             MInst::Atomic(atomic) => self.atomic(atomic),
             MInst::Barrier => self.barrier(),
-            MInst::Jump { to } => self.jump(*to, next),
             MInst::CondJump { cond, then, other } => self.cond_jump(*cond, *then, *other, next),
-            MInst::Table { index, info } => self.table(*index, info),
-            MInst::TrapIf { cond, code } => {
-                let label = self.buf.deferred_trap(*code);
-                self.branch_if(*cond, label)
-            }
-            MInst::Trap { code } => {
-                self.buf.trap_here(*code);
-                self.real(&udf(*code))
-            }
+            MInst::TrapIf { cond, code } => self.trap_if(*cond, *code),
         }
     }
 
@@ -294,34 +275,6 @@ impl Emit<'_> {
         let place = self.buf.offset();
         self.real(&Inst::LdrLit { rt: rd, off: Offset12::ZERO })?;
         self.buf.fixup(place, label, &LITERAL);
-        Ok(())
-    }
-
-    /// `vmov.f32 sd, #imm` or `vldr sd, [pc, #pool]`
-    fn float32(&mut self, vd: WritableReg, bits: u32) -> Result {
-        if let Some(imm) = VfpImm::from_f32_bits(bits)
-            && self.target.features().contains(Features::VFP3)
-        {
-            return self.real(&Inst::VmovImmF32 { vd, imm });
-        }
-        let label = self.buf.pool_constant(PoolEntry::Bytes { bits: bits.into(), size: 4 });
-        let place = self.buf.offset();
-        self.real(&Inst::VldrLitF32 { vd, off: VfpOffset::ZERO })?;
-        self.buf.fixup(place, label, &VFP_LITERAL);
-        Ok(())
-    }
-
-    /// `vmov.f64 dd, #imm` or `vldr dd, [pc, #pool]`
-    fn float64(&mut self, vd: WritableReg, bits: u64) -> Result {
-        if let Some(imm) = VfpImm::from_f64_bits(bits)
-            && self.target.features().contains(Features::VFP3)
-        {
-            return self.real(&Inst::VmovImmF64 { vd, imm });
-        }
-        let label = self.buf.pool_constant(PoolEntry::Bytes { bits, size: 8 });
-        let place = self.buf.offset();
-        self.real(&Inst::VldrLitF64 { vd, off: VfpOffset::ZERO })?;
-        self.buf.fixup(place, label, &VFP_LITERAL);
         Ok(())
     }
 
@@ -393,32 +346,6 @@ impl Emit<'_> {
         self.real(&Inst::Add { rd, rn, rm: IP })
     }
 
-    /// `add rd, sp, #offset`; for a slot of large alignment rounded up:
-    /// ```text
-    ///     add rd, sp, #offset + align - 1
-    ///     bic rd, rd, #align - 1   (or  lsr rd, rd, #n ; lsl rd, rd, #n)
-    ///     add rd, rd, #offset in the slot
-    /// ```
-    fn frame_addr(&mut self, rd: WritableReg, area: FrameArea, offset: i32) -> Result {
-        let (base, align) = self.frame.area(area);
-        if align == 1 {
-            return self.add_offset(rd, SP, base.wrapping_add_signed(offset));
-        }
-        self.add_offset(rd, SP, base + align - 1)?;
-        let rn = rd.to_reg();
-        match ArmImm::encode(align - 1) {
-            Some(imm) => self.real(&Inst::BicImm { rd, rn, imm })?,
-            None => {
-                let bits = align.trailing_zeros();
-                if let (Some(right), Some(left)) = (Amt1To32::new(bits), Amt1To31::new(bits)) {
-                    self.real(&Inst::LsrImm { rd, rm: rn, amount: right })?;
-                    self.real(&Inst::LslImm { rd, rm: rn, amount: left })?;
-                }
-            }
-        }
-        self.add_offset(rd, rn, offset as u32)
-    }
-
     /// ```text
     ///     ldr rd, [sp, #offset]
     ///     movw ip, #low ; movt ip, #high ; ldr rd, [sp, ip]
@@ -444,55 +371,13 @@ impl Emit<'_> {
         }
     }
 
-    /// The frame goes, but for the callee's arguments, which lie where its caller's caller expects to have them taken off.
-    /// ```text
-    ///     mov ip, callee               of a call through a register
-    ///     add sp, sp, #local ; …       see take_down
-    ///     b symbol                     or  bx ip  or  ldr pc, [base, #offset]
-    /// ```
-    fn tail_call(&mut self, info: &CallInfo) -> Result {
-        let above = (self.frame.tail_bytes + self.frame.popped_bytes).saturating_sub(info.popped_bytes);
-        if let Some(callee) = info.callee {
-            self.copy(w(IP), callee)?;
-        }
-        self.take_down(above)?;
-        match &info.target {
-            CallTarget::Name { symbol, .. } => {
-                let place = self.buf.offset();
-                self.buf.reloc_at(place, reloc::JUMP24, symbol.clone(), -i64::from(PC_AHEAD));
-                self.real(&Inst::B { target: BranchOffset::ZERO })
-            }
-            CallTarget::Reg => self.real(&Inst::Bx { rm: IP }),
-            CallTarget::Memory { base, offset, code } => self.load_callee(PC, *base, *offset, *code),
-        }
-    }
-
-    /// `bl symbol`, `blx reg` or `ldr ip, [base, #offset] ; blx ip`, and where the callee took its arguments off `sub sp, sp, #popped`
-    fn call(&mut self, info: &CallInfo, items: Vec<CatchItem<Label>>) -> Result {
-        if let CallTarget::Memory { base, offset, code } = info.target {
-            self.load_callee(IP, base, offset, code)?;
-        }
-        self.before_call()?;
-        match (&info.target, info.callee) {
-            (CallTarget::Name { symbol, .. }, _) => {
-                let place = self.buf.offset();
-                self.buf.reloc_at(place, reloc::CALL, symbol.clone(), -i64::from(PC_AHEAD));
-                self.real(&Inst::Bl { target: BranchOffset::ZERO })?;
-            }
-            (CallTarget::Reg, callee) => self.real(&Inst::Blx { rm: callee.unwrap_or(Reg::NONE) })?,
-            (CallTarget::Memory { .. }, _) => self.real(&Inst::Blx { rm: IP })?,
-        }
-        self.buf.call_returns_here(info.popped_bytes, items);
-        self.lower_sp(info.popped_bytes)
-    }
-
     /// What the embedder wants in front of a call, which is one instruction:
     /// ```text
     ///     mov r0, r0                   as often as the return address is to be moved
     ///     b call ; .word data
     /// call:
     /// ```
-    fn before_call(&mut self) -> Result {
+    pub(super) fn before_call(&mut self) -> Result {
         let before = self.buf.before_call(&self.target.settings.runtime, 4, 4);
         let r0 = Reg::from_preg(regs::r(0));
         for _ in 0..before.padding_bytes / 4 {
@@ -506,59 +391,13 @@ impl Emit<'_> {
     }
 
     /// `ldr rt, [base, #offset]`
-    fn load_callee(&mut self, rt: Reg, base: PReg, offset: i32, code: Option<TrapCode>) -> Result {
+    pub(super) fn load_callee(&mut self, rt: Reg, base: PReg, offset: i32, code: Option<TrapCode>) -> Result {
         let fault = OperandFault::NotAllowed;
         let off = Offset12::new(offset).ok_or(EmitError { inst: "Call", operand: "offset", fault })?;
         if let Some(code) = code {
             self.buf.trap_here(code);
         }
         self.real(&Inst::LdrImm { rt: w(rt), rn: Reg::from_preg(base), off })
-    }
-
-    /// The call, and `b normal` unless that comes next.
-    fn try_call(&mut self, info: &TryCallInfo, next: Option<Label>) -> Result {
-        let items = info.items(|slot| self.frame.spill(slot))?;
-        self.call(&info.call, items)?;
-        self.jump(info.then.normal, next)
-    }
-
-    /// The stack pointer is the frame's; the frame pointer, if there is one, is made anew:
-    /// `add fp, sp, #record`
-    fn landing(&mut self) -> Result {
-        if !self.target.settings.preserve_frame_pointers {
-            return Ok(());
-        }
-        let (record, _) = self.frame.area(FrameArea::Record);
-        self.add_offset(w(Reg::from_preg(regs::FP)), SP, record)
-    }
-
-    /// ```text
-    ///     ldr rd, [pc, #4]
-    ///     add rd, pc, rd
-    ///     b over
-    ///     .word label - . + 4       what `pc` reads as is two words ahead of the `add`
-    /// over:
-    /// ```
-    fn label_addr(&mut self, rd: WritableReg, label: Label) -> Result {
-        if let Some(off) = Offset12::new(4) {
-            self.real(&Inst::LdrLit { rt: rd, off })?;
-        }
-        let base = self.buf.offset() + PC_AHEAD;
-        self.real(&Inst::Add { rd, rn: PC, rm: rd.to_reg() })?;
-        let over = self.buf.new_label();
-        self.branch_to(over)?;
-        let place = self.buf.offset();
-        self.buf.put_data(&(place.wrapping_sub(base)).to_le_bytes());
-        self.buf.fixup(place, label, &DISTANCE);
-        self.buf.bind(over);
-        Ok(())
-    }
-
-    fn branch_to(&mut self, label: Label) -> Result {
-        let place = self.buf.offset();
-        self.real(&Inst::B { target: BranchOffset::ZERO })?;
-        self.buf.fixup(place, label, &BRANCH);
-        Ok(())
     }
 
     pub(super) fn branch_if(&mut self, cond: Cond, label: Label) -> Result {
@@ -568,126 +407,8 @@ impl Emit<'_> {
         Ok(())
     }
 
-    /// `b to`, unless it comes next.
-    fn jump(&mut self, to: Label, next: Option<Label>) -> Result {
-        if Some(to) == next { Ok(()) } else { self.branch_to(to) }
-    }
-
-    /// ```text
-    ///     bcond then ; b other      one or both of which may come next
-    /// ```
-    fn cond_jump(&mut self, cond: Cond, then: Label, other: Label, next: Option<Label>) -> Result {
-        if then == other {
-            return self.jump(then, next);
-        }
-        if Some(then) == next {
-            return self.branch_if(cond.invert(), other);
-        }
-        self.branch_if(cond, then)?;
-        self.jump(other, next)
-    }
-
-    /// ```text
-    ///     cmp index, #n             (or  movw ip, #n ; cmp index, ip)
-    ///     bhs default
-    ///     add ip, pc, index, lsl #2
-    ///     ldr ip, [ip, #4]
-    ///     add pc, pc, ip
-    ///     nop                       what `pc` reads as is two words ahead
-    ///     .word target0 - . …
-    /// ```
-    fn table(&mut self, index: Reg, info: &TableInfo) -> Result {
-        let n = info.targets.len() as u32;
-        if n == 0 {
-            return self.branch_to(info.default);
-        }
-        match ArmImm::encode(n) {
-            Some(imm) => self.real(&Inst::CmpImm { rn: index, imm })?,
-            None => {
-                self.constant(w(IP), n)?;
-                self.real(&Inst::Cmp { rn: index, rm: IP })?;
-            }
-        }
-        self.branch_if(Cond::Hs, info.default)?;
-        if let (Some(shift), Some(off)) = (ShiftImm::new(ShiftKind::Lsl, 2), Offset12::new(4)) {
-            self.real(&Inst::AddShift { rd: w(IP), rn: PC, rm: index, shift })?;
-            // Aligned as the code is, and at a distance from the table that is fixed: without a check.
-            self.plain(&Inst::LdrImm { rt: w(IP), rn: IP, off })?;
-        }
-        let base = self.buf.offset() + PC_AHEAD;
-        self.real(&Inst::Add { rd: w(PC), rn: PC, rm: IP })?;
-        for label in &info.targets {
-            let place = self.buf.offset();
-            self.buf.put_data(&(place.wrapping_sub(base)).to_le_bytes());
-            self.buf.fixup(place, *label, &DISTANCE);
-        }
-        Ok(())
-    }
-
-    // ----- Moves of the allocator -----
-
-    pub(super) fn alloc_move(&mut self, from: Allocation, to: Allocation, class: RegClass) -> Result {
-        match (from, to) {
-            (Allocation::Reg(from), Allocation::Reg(to)) => self.reg_move(from, to, class),
-            (Allocation::Slot(slot), Allocation::Reg(to)) => {
-                let offset = self.frame.spill(slot);
-                self.reload(to, offset, class)
-            }
-            (Allocation::Reg(from), Allocation::Slot(slot)) => {
-                let offset = self.frame.spill(slot);
-                self.spill(from, offset, class)
-            }
-            (Allocation::Slot(from), Allocation::Slot(to)) => {
-                let (from, to) = (self.frame.spill(from), self.frame.spill(to));
-                for word in 0..if class == regs::D { 2 } else { 1 } {
-                    self.copy_word(from + 4 * word, to + 4 * word)?;
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn reg_move(&mut self, from: PReg, to: PReg, class: RegClass) -> Result {
-        if from == to {
-            return Ok(());
-        }
-        let (rd, rm) = (w(Reg::from_preg(to)), Reg::from_preg(from));
-        match class {
-            regs::S => self.real(&Inst::VmovF32 { vd: rd, vm: rm }),
-            regs::D => self.real(&Inst::VmovF64 { vd: rd, vm: rm }),
-            _ => self.real(&Inst::Mov { rd, rm }),
-        }
-    }
-
-    fn reload(&mut self, to: PReg, offset: u32, class: RegClass) -> Result {
-        let rd = w(Reg::from_preg(to));
-        if regs::kind(class) == regs::GPR {
-            return self.load_word(rd, offset);
-        }
-        let (rn, off) = self.vfp_address(offset)?;
-        if class == regs::S {
-            self.real(&Inst::VldrF32 { vd: rd, rn, off })
-        } else {
-            self.real(&Inst::VldrF64 { vd: rd, rn, off })
-        }
-    }
-
-    fn spill(&mut self, from: PReg, offset: u32, class: RegClass) -> Result {
-        let rt = Reg::from_preg(from);
-        if regs::kind(class) == regs::GPR {
-            return self.store_word(rt, offset);
-        }
-        let (rn, off) = self.vfp_address(offset)?;
-        if class == regs::S {
-            self.real(&Inst::VstrF32 { vd: rt, rn, off })
-        } else {
-            self.real(&Inst::VstrF64 { vd: rt, rn, off })
-        }
-    }
-
     /// A base and an offset that VLDR and VSTR can have: `sp`, or `add ip, sp, …`.
-    fn vfp_address(&mut self, offset: u32) -> core::result::Result<(Reg, VfpOffset), EmitError> {
+    pub(super) fn vfp_address(&mut self, offset: u32) -> core::result::Result<(Reg, VfpOffset), EmitError> {
         match VfpOffset::new(offset as i32) {
             Some(off) => Ok((SP, off)),
             None => {
@@ -695,27 +416,6 @@ impl Emit<'_> {
                 Ok((IP, VfpOffset::ZERO))
             }
         }
-    }
-
-    /// A word of the frame to another through `ip`; beyond the reach of an offset a second register is borrowed:
-    /// ```text
-    ///     push {r0}
-    ///     movw r0, #from + 4 … ; ldr ip, [sp, r0]
-    ///     movw r0, #to + 4 …   ; str ip, [sp, r0]
-    ///     pop {r0}
-    /// ```
-    fn copy_word(&mut self, from: u32, to: u32) -> Result {
-        if Offset12::new(to as i32).is_some() {
-            self.load_word(w(IP), from)?;
-            return self.store_word(IP, to);
-        }
-        let r0 = Reg::from_preg(regs::r(0));
-        self.real(&Inst::PushOne { rt: r0 })?;
-        self.constant(w(r0), from + 4)?;
-        self.real(&Inst::LdrReg { rt: w(IP), rn: SP, sign: Sign::Plus, rm: r0 })?;
-        self.constant(w(r0), to + 4)?;
-        self.real(&Inst::StrReg { rt: IP, rn: SP, sign: Sign::Plus, rm: r0 })?;
-        self.real(&Inst::PopOne { rt: w(r0) })
     }
 }
 

@@ -1,11 +1,11 @@
 //! Frames of ARM functions, drawn in `NOTES.md`.
 
 use super::prologue::Limit;
-use super::pseudo::FrameArea;
 use super::regs;
 use crate::compiled::FrameLayout;
 use crate::error::CompileError;
 use crate::machinst::FrameNeeds;
+use crate::machinst::pseudo::FrameArea;
 use windlass_ir::entity::SecondaryMap;
 use windlass_ir::{Function, StackSlot};
 use windlass_regalloc::{Output, SpillSlot};

@@ -3,24 +3,25 @@
 //! The rules are `isle-rules/arm/*.isle`. Helpers that the generated code calls are named as the rules name them.
 
 use super::atomic::{self, Change, select};
-use super::call::{self, CallKind};
+use super::call;
 use super::imm::*;
 use super::kernel::Helper;
-use super::minst::{Features, Inst as ArmInst};
+use super::minst::{Features, Inst as ArmInst, Inst as Real};
 use super::patterns;
-use super::pseudo::{CallTarget, FrameArea, MInst, TableInfo};
+use super::pseudo::MInst;
 use super::regs;
 use super::target::ArmTarget;
 use crate::coverage::RuleSet;
+use crate::machinst::calls::{self, Callee};
+use crate::machinst::pseudo::{Common, FrameArea, SymbolInfo, TableInfo};
 use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
 use crate::settings::{OptLevel, TlsModel};
 use alloc::boxed::Box;
 use alloc::format;
 use smallvec::smallvec;
 use windlass_ir::{
-    AtomicRmwOp, Block, Endianness, ExceptionTable, ExternalName, FloatCC, FuncRef, GlobalValue,
-    GlobalValueData, Inst, InstData, IntCC, MemFlags, Offset32, Opcode, SigRef, StackSlot, TrapCode, Type,
-    Value, ValueList, types,
+    AtomicRmwOp, Block, ExceptionTable, ExternalName, FloatCC, FuncRef, GlobalValue, GlobalValueData, Inst,
+    InstData, IntCC, MemFlags, Offset32, Opcode, SigRef, StackSlot, TrapCode, Type, Value, ValueList, types,
 };
 
 /// Selection of a function for ARM.
@@ -51,7 +52,7 @@ pub(super) fn gen_constant(cx: &mut Lower<'_>, ty: Type, bits: u64) -> Option<Va
 /// A 32-bit constant in a register.
 pub(super) fn constant(cx: &mut Lower<'_>, value: u32) -> Reg {
     let rd = cx.temp(regs::GPR);
-    cx.emit(MInst::Const { rd, value });
+    cx.emit(Common::Const { rd, value: value.into() }.into());
     rd.to_reg()
 }
 
@@ -179,6 +180,14 @@ impl Rules<'_, '_> {
 
     fn temp(&mut self) -> WritableReg {
         self.cx.temp(regs::GPR)
+    }
+
+    /// A symbol's address. `None` if the offset has more bits than the address.
+    fn symbol(&mut self, symbol: SymbolInfo) -> Option<Reg> {
+        i32::try_from(symbol.offset).ok()?;
+        let rd = self.temp();
+        self.cx.emit(Common::Symbol { rd, symbol: Box::new(symbol) }.into());
+        Some(rd.to_reg())
     }
 
     /// The symbol of a thread-local global value, and an offset in bytes.
@@ -492,12 +501,12 @@ impl generated::Context for Rules<'_, '_> {
 
     fn float32(&mut self, k: generated::Ieee32) -> Reg {
         let rd = self.cx.temp(regs::S);
-        self.cx.emit(MInst::Float32 { rd, bits: k.bits() });
+        self.cx.emit(Common::Float32 { rd, bits: k.bits() }.into());
         rd.to_reg()
     }
     fn float64(&mut self, k: generated::Ieee64) -> Reg {
         let rd = self.cx.temp(regs::D);
-        self.cx.emit(MInst::Float64 { rd, bits: k.bits() });
+        self.cx.emit(Common::Float64 { rd, bits: k.bits() }.into());
         rd.to_reg()
     }
     fn has_v6(&mut self) -> Option<()> {
@@ -607,35 +616,6 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn offset8(&mut self, off: i32) -> Offset8 {
         Offset8::new(off).unwrap_or(Offset8::ZERO)
-    }
-    fn access(&mut self, flags: MemFlags, inst: &ArmInst) {
-        self.cx.emit(match flags.trap_code() {
-            Some(code) => MInst::Access { inst: inst.clone(), code },
-            None => MInst::Real(inst.clone()),
-        });
-    }
-    fn native(&mut self, flags: MemFlags) -> Option<MemFlags> {
-        (flags.endianness(Endianness::Little) == Endianness::Little).then_some(flags)
-    }
-    fn swapped(&mut self, flags: MemFlags) -> Option<MemFlags> {
-        (flags.endianness(Endianness::Little) == Endianness::Big).then_some(flags)
-    }
-    fn global_addr(&mut self, gv: GlobalValue) -> Option<Reg> {
-        match &self.cx.func.global_values[gv] {
-            GlobalValueData::Symbol { name, offset, tls: false, .. } => {
-                let symbol = Box::new((name.clone(), i32::try_from(*offset).ok()?));
-                let rd = self.temp();
-                self.cx.emit(MInst::Symbol { rd, symbol });
-                Some(rd.to_reg())
-            }
-            _ => None,
-        }
-    }
-    fn function_addr(&mut self, func: FuncRef) -> Reg {
-        let symbol = Box::new((self.cx.func.dfg.ext_funcs[func].name.clone(), 0));
-        let rd = self.temp();
-        self.cx.emit(MInst::Symbol { rd, symbol });
-        rd.to_reg()
     }
 
     // ----- Thread-local data -----
@@ -777,57 +757,6 @@ impl generated::Context for Rules<'_, '_> {
     fn emit_cond_jump(&mut self, cond: Cond, then: Label, other: Label) {
         self.cx.emit(MInst::CondJump { cond, then, other });
     }
-    fn gen_call(&mut self, func: FuncRef, args: ValueList) -> Option<InstOutput> {
-        let data = &self.cx.func.dfg.ext_funcs[func];
-        let target = CallTarget::Name { symbol: data.name.clone(), colocated: data.colocated };
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        call::gen_call(self.cx, CallKind { target, callee: None, sig: data.signature }, args)
-    }
-    fn gen_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<InstOutput> {
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee)?;
-        call::gen_call(self.cx, CallKind { target, callee, sig }, args)
-    }
-    fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
-        let data = &self.cx.func.dfg.ext_funcs[func];
-        let target = CallTarget::Name { symbol: data.name.clone(), colocated: data.colocated };
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        call::gen_tail_call(self.cx, CallKind { target, callee: None, sig: data.signature }, args)
-    }
-    fn gen_tail_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<()> {
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee)?;
-        call::gen_tail_call(self.cx, CallKind { target, callee, sig }, args)
-    }
-    fn gen_try_call(&mut self, func: FuncRef, args: ValueList, table: ExceptionTable) -> Option<()> {
-        let data = &self.cx.func.dfg.ext_funcs[func];
-        let target = CallTarget::Name { symbol: data.name.clone(), colocated: data.colocated };
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        let kind = CallKind { target, callee: None, sig: data.signature };
-        call::gen_try_call(self.cx, kind, args, table, self.labels)
-    }
-    fn gen_try_call_indirect(&mut self, args: ValueList, table: ExceptionTable) -> Option<()> {
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee)?;
-        let sig = self.cx.func.dfg.exception_tables[table].sig;
-        let kind = CallKind { target, callee, sig };
-        call::gen_try_call(self.cx, kind, args, table, self.labels)
-    }
-}
-
-impl Rules<'_, '_> {
-    /// Who an indirect call calls.
-    fn callee(&mut self, callee: Value) -> Option<(CallTarget, Option<Reg>)> {
-        self.cx.callee(callee, |offset| Offset12::new(offset).is_some())
-    }
-}
-
-/// Is memory in the other byte order?
-pub(super) fn is_swapped(flags: MemFlags) -> bool {
-    flags.endianness(Endianness::Little) == Endianness::Big
 }
 
 /// Routines of the run-time ABI (section 4.3.1): quotient and remainder.

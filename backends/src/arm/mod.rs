@@ -7,7 +7,7 @@
 //! | `target.rs` | the targets and their settings; the framework's view of the machine |
 //! | `lower.rs`, `isle-rules/arm/` | selection: rules, and the helpers that they call |
 //! | `abi.rs`, `call.rs`, `frame.rs`, `prologue.rs` | where arguments are, code around calls, frames, how they come and go |
-//! | `pseudo.rs`, `emit.rs` | pseudo-instructions, and the words that instructions become |
+//! | `pseudo.rs`, `emit.rs`, `expand.rs` | pseudo-instructions, and the words that instructions become |
 //! | `align.rs` | checks of addresses, when a stress setting asks for them |
 //! | `atomic.rs`, `kernel.rs` | loops of exclusive accesses; the kernel's helpers |
 //! | `reloc.rs`, `elf.rs`, `attributes.rs`, `startup.rs` | objects and executables |
@@ -20,6 +20,7 @@ pub mod attributes;
 mod call;
 pub mod elf;
 mod emit;
+mod expand;
 mod frame;
 pub mod imm;
 pub mod insts;

@@ -5,20 +5,21 @@
 use super::atomic::Atomic;
 use super::imm::Cond;
 use super::kernel::Helper;
-use super::minst::Inst;
+use super::minst::{Flags, Inst};
 use super::regs::{self, reg_name};
-pub use crate::machinst::pseudo::{CallInfo, CallTarget, FrameArea, TableInfo};
-use crate::machinst::trycall::TryCallInfo;
+use crate::machinst::pseudo::{Common, FrameArea};
 use crate::machinst::{Label, MachInst, OperandVisitor, Reg, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::fmt;
 use windlass_ir::{ExternalName, TrapCode};
-use windlass_regalloc::{PReg, UnitSet};
+use windlass_regalloc::UnitSet;
 
 /// An instruction of ARM code before emission.
 #[derive(Clone, PartialEq, Debug)]
 pub enum MInst {
+    /// What every machine has.
+    Common(Common),
     /// An instruction of the table.
     Real(Inst),
     /// An access to memory that traps with `code` if it faults.
@@ -35,34 +36,6 @@ pub enum MInst {
         /// Read.
         rm: Reg,
     },
-    /// A constant.
-    Const {
-        /// Written.
-        rd: WritableReg,
-        /// The constant.
-        value: u32,
-    },
-    /// A single-precision constant.
-    Float32 {
-        /// Written.
-        rd: WritableReg,
-        /// Its bits.
-        bits: u32,
-    },
-    /// A double-precision constant.
-    Float64 {
-        /// Written.
-        rd: WritableReg,
-        /// Its bits.
-        bits: u64,
-    },
-    /// The address of a symbol.
-    Symbol {
-        /// Written.
-        rd: WritableReg,
-        /// The symbol and an offset in bytes.
-        symbol: Box<(ExternalName, i32)>,
-    },
     /// The distance of a thread-local datum from the thread pointer.
     ThreadOffset {
         /// Written.
@@ -76,15 +49,6 @@ pub enum MInst {
         rd: WritableReg,
         /// The symbol.
         symbol: Box<ExternalName>,
-    },
-    /// An address in the frame.
-    FrameAddr {
-        /// Written.
-        rd: WritableReg,
-        /// Which part.
-        area: FrameArea,
-        /// Offset in it, in bytes.
-        offset: i32,
     },
     /// A register loaded from the frame's argument areas.
     FrameLoad {
@@ -104,18 +68,6 @@ pub enum MInst {
         /// Offset in it, in bytes.
         offset: i32,
     },
-    /// The function's arguments in registers, on entry.
-    Args {
-        /// Where each goes and where it is.
-        defs: Box<[(WritableReg, PReg)]>,
-    },
-    /// Return with results in registers.
-    Return {
-        /// What they are and where they go.
-        uses: Box<[(Reg, PReg)]>,
-    },
-    /// A call.
-    Call(Box<CallInfo>),
     /// A call of a helper of the kernel without arguments.
     KernelCall {
         /// Which.
@@ -123,31 +75,10 @@ pub enum MInst {
         /// What it returns, if it does.
         result: Option<WritableReg>,
     },
-    /// A call that may throw.
-    TryCall(Box<TryCallInfo>),
-    /// What an exception that is caught brings, at the start of the handler's edge.
-    Landing {
-        /// Where each goes and where it is.
-        defs: Box<[(WritableReg, PReg)]>,
-    },
-    /// The address of a place in the code.
-    LabelAddr {
-        /// Written.
-        rd: WritableReg,
-        /// Which place.
-        label: Label,
-    },
-    /// A call that takes this function's place.
-    TailCall(Box<CallInfo>),
     /// A loop of exclusive accesses, or of calls to the kernel.
     Atomic(Box<Atomic>),
     /// Orders all accesses before before all accesses after.
     Barrier,
-    /// A jump.
-    Jump {
-        /// Where to.
-        to: Label,
-    },
     /// A conditional branch: two ways.
     CondJump {
         /// When the first way is taken.
@@ -157,22 +88,10 @@ pub enum MInst {
         /// The other.
         other: Label,
     },
-    /// A branch through a table.
-    Table {
-        /// The index.
-        index: Reg,
-        /// The destinations.
-        info: Box<TableInfo>,
-    },
     /// A trap under a condition.
     TrapIf {
         /// When.
         cond: Cond,
-        /// Why.
-        code: TrapCode,
-    },
-    /// A trap.
-    Trap {
         /// Why.
         code: TrapCode,
     },
@@ -188,31 +107,11 @@ impl MInst {
             _ => None,
         }
     }
+}
 
-    /// Does its expansion change the condition flags?
-    pub fn sets_flags(&self) -> bool {
-        match self {
-            MInst::Real(inst) | MInst::Access { inst, .. } => {
-                inst.sets_flags().contains(super::minst::Flags::NZCV)
-            }
-            MInst::Call(_)
-            | MInst::TryCall(_)
-            | MInst::KernelCall { .. }
-            | MInst::Table { .. }
-            | MInst::Atomic(_) => true,
-            _ => false,
-        }
-    }
-
-    /// Does it depend on the condition flags?
-    pub fn reads_flags(&self) -> bool {
-        match self {
-            MInst::Real(inst) | MInst::Access { inst, .. } => {
-                inst.reads_flags().contains(super::minst::Flags::NZCV)
-            }
-            MInst::CondJump { .. } | MInst::TrapIf { .. } => true,
-            _ => false,
-        }
+impl From<Common> for MInst {
+    fn from(inst: Common) -> MInst {
+        MInst::Common(inst)
     }
 }
 
@@ -224,40 +123,24 @@ impl MachInst for MInst {
                 v.reg_use(rm);
                 v.reg_def(rd);
             }
-            MInst::Const { rd, .. }
-            | MInst::Float32 { rd, .. }
-            | MInst::Float64 { rd, .. }
-            | MInst::Symbol { rd, .. }
-            | MInst::ThreadOffset { rd, .. }
-            | MInst::ThreadIndex { rd, .. }
-            | MInst::FrameAddr { rd, .. }
-            | MInst::LabelAddr { rd, .. }
-            | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
+            MInst::Common(inst) => inst.visit_operands(v),
+            MInst::ThreadOffset { rd, .. } | MInst::ThreadIndex { rd, .. } | MInst::FrameLoad { rd, .. } => {
+                v.reg_def(rd)
+            }
             MInst::FrameStore { rt, .. } => v.reg_use(rt),
-            MInst::Args { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg)),
-            MInst::Return { uses } => uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg)),
-            MInst::Call(info) | MInst::TailCall(info) => info.visit_operands(v),
-            MInst::TryCall(info) => info.visit_operands(v),
-            MInst::Landing { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_entry_def(reg, *preg)),
             MInst::KernelCall { result, .. } => {
                 result.iter_mut().for_each(|rd| v.reg_fixed_def(rd, regs::r(0)))
             }
-            MInst::Table { index, .. } => v.reg_use(index),
             MInst::Atomic(atomic) => atomic.visit_operands(v),
-            MInst::Barrier
-            | MInst::Jump { .. }
-            | MInst::CondJump { .. }
-            | MInst::TrapIf { .. }
-            | MInst::Trap { .. } => {}
+            MInst::Barrier | MInst::CondJump { .. } | MInst::TrapIf { .. } => {}
         }
     }
 
     fn clobbers(&self) -> UnitSet {
         match self {
-            MInst::Call(info) => info.clobbers,
+            MInst::Common(inst) => inst.clobbers(),
             MInst::KernelCall { helper, .. } => helper.clobbers(),
             MInst::Atomic(atomic) => atomic.clobbers(),
-            MInst::TryCall(info) => info.call.clobbers,
             _ => UnitSet::EMPTY,
         }
     }
@@ -270,111 +153,79 @@ impl MachInst for MInst {
     }
 
     fn as_jump(&self) -> Option<Label> {
-        match *self {
-            MInst::Jump { to } => Some(to),
+        match self {
+            MInst::Common(inst) => inst.as_jump(),
             _ => None,
         }
     }
 
     fn is_remat(&self) -> bool {
-        matches!(
-            self,
-            MInst::Const { .. }
-                | MInst::Float32 { .. }
-                | MInst::Float64 { .. }
-                | MInst::Symbol { .. }
-                | MInst::ThreadOffset { .. }
-                | MInst::ThreadIndex { .. }
-                | MInst::FrameAddr { .. }
-        )
+        match self {
+            MInst::Common(inst) => inst.is_remat(),
+            MInst::ThreadOffset { .. } | MInst::ThreadIndex { .. } => true,
+            _ => false,
+        }
     }
 
     fn map_labels(&mut self, map: &mut dyn FnMut(Label) -> Label) {
         match self {
-            MInst::Jump { to } => *to = map(*to),
+            MInst::Common(inst) => inst.map_labels(map),
             MInst::CondJump { then, other, .. } => {
                 *then = map(*then);
                 *other = map(*other);
-            }
-            MInst::TryCall(info) => info.map_labels(map),
-            MInst::LabelAddr { label, .. } => *label = map(*label),
-            MInst::Table { info, .. } => {
-                info.default = map(info.default);
-                info.targets.iter_mut().for_each(|label| *label = map(*label));
             }
             _ => {}
         }
     }
 
+    /// NOTE[arm-flags]: the flags are the condition flags. Nothing that the allocator and the emitter insert sets them.
+    fn reads_flags(&self) -> bool {
+        match self {
+            MInst::CondJump { .. } | MInst::TrapIf { .. } => true,
+            _ => self.real().is_some_and(|inst| inst.reads_flags().contains(Flags::NZCV)),
+        }
+    }
+
+    fn sets_flags(&self) -> bool {
+        self.real().is_some_and(|inst| inst.sets_flags().contains(Flags::NZCV))
+    }
+
+    fn loses_flags(&self) -> bool {
+        match self {
+            MInst::Common(inst) => inst.is_call(),
+            MInst::KernelCall { .. } | MInst::Atomic(_) => true,
+            _ => false,
+        }
+    }
+
     fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        let area = |area: FrameArea, offset: i32| match area {
-            FrameArea::Slot(slot) => alloc::format!("[{slot}{offset:+}]"),
-            FrameArea::Incoming => alloc::format!("[incoming{offset:+}]"),
-            FrameArea::Record => alloc::format!("[record{offset:+}]"),
-            FrameArea::Outgoing => alloc::format!("[outgoing{offset:+}]"),
-        };
         match self {
             MInst::Real(inst) => write!(out, "{inst}"),
             MInst::Access { inst, code } => write!(out, "{inst} ; {code}"),
+            MInst::Common(inst) => inst.print(out, &name),
             MInst::Move { rd, rm } => write!(out, "mov {}, {}", name(rd.to_reg()), name(*rm)),
-            MInst::Const { rd, value } => write!(out, "const {}, {value:#x}", name(rd.to_reg())),
-            MInst::Float32 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
-            MInst::Float64 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
-            MInst::Symbol { rd, symbol } => {
-                write!(out, "symbol {}, {}{:+}", name(rd.to_reg()), symbol.0, symbol.1)
-            }
             MInst::ThreadOffset { rd, symbol } => {
                 write!(out, "thread_offset {}, {}{:+}", name(rd.to_reg()), symbol.0, symbol.1)
             }
             MInst::ThreadIndex { rd, symbol } => {
                 write!(out, "thread_index {}, {symbol}", name(rd.to_reg()))
             }
-            MInst::FrameAddr { rd, area: a, offset } => {
-                write!(out, "addr {}, {}", name(rd.to_reg()), area(*a, *offset))
+            MInst::FrameLoad { rd, area, offset } => {
+                write!(out, "ldr {}, ", name(rd.to_reg()))?;
+                area.print(out, *offset)
             }
-            MInst::FrameLoad { rd, area: a, offset } => {
-                write!(out, "ldr {}, {}", name(rd.to_reg()), area(*a, *offset))
-            }
-            MInst::FrameStore { rt, area: a, offset } => {
-                write!(out, "str {}, {}", name(*rt), area(*a, *offset))
-            }
-            MInst::Args { defs } => {
-                write!(out, "args")?;
-                let defs = defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg));
-                print_places(out, defs)
-            }
-            MInst::Return { uses } => {
-                write!(out, "return")?;
-                print_places(out, uses.iter().copied())
-            }
-            MInst::Call(info) => info.print(out, &name),
-            MInst::TailCall(info) => {
-                write!(out, "tail ")?;
-                info.print(out, &name)
+            MInst::FrameStore { rt, area, offset } => {
+                write!(out, "str {}, ", name(*rt))?;
+                area.print(out, *offset)
             }
             MInst::KernelCall { helper, result } => {
                 write!(out, "call {}", helper.name())?;
                 result.iter().try_for_each(|rd| write!(out, " -> {}=r0", name(rd.to_reg())))
             }
-            MInst::TryCall(info) => info.print(out, &name),
-            MInst::Landing { defs } => {
-                write!(out, "landing")?;
-                print_places(out, defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg)))
-            }
-            MInst::LabelAddr { rd, label } => write!(out, "addr {}, {label}", name(rd.to_reg())),
             MInst::Atomic(atomic) => atomic.print(out, name),
             MInst::Barrier => write!(out, "barrier"),
-            MInst::Jump { to } => write!(out, "b {to}"),
             MInst::CondJump { cond, then, other } => write!(out, "b{cond} {then} else {other}"),
-            MInst::Table { index, info } => {
-                write!(out, "table {}, {}, [", name(*index), info.default)?;
-                for (i, label) in info.targets.iter().enumerate() {
-                    write!(out, "{}{label}", if i == 0 { "" } else { ", " })?;
-                }
-                write!(out, "]")
-            }
             MInst::TrapIf { cond, code } => write!(out, "trap{cond} {code}"),
-            MInst::Trap { code } => write!(out, "trap {code}"),
         }
     }
 }
@@ -384,12 +235,4 @@ fn name(reg: Reg) -> alloc::string::String {
         Some(preg) => reg_name(preg).to_string(),
         None => reg.to_string(),
     }
-}
-
-/// Prints ` %1=r0 %2=r1`.
-fn print_places(out: &mut impl fmt::Write, places: impl Iterator<Item = (Reg, PReg)>) -> fmt::Result {
-    for (reg, preg) in places {
-        write!(out, " {}={}", name(reg), regs::reg_name(preg))?;
-    }
-    Ok(())
 }

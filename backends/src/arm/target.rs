@@ -20,7 +20,7 @@ use crate::machinst::buffer::IslandInfo;
 use crate::machinst::kept::{Keepable, KeptRegs};
 use crate::machinst::stack::{self, LimitStep, StackLimit};
 use crate::machinst::{
-    Buffer, EmitError, FrameNeeds, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
+    Buffer, Emitter, FrameNeeds, InstOutput, Label, Lower, Machine, Room, ValueRegs, compile,
 };
 use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
@@ -30,10 +30,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use target_lexicon::Triple;
-use windlass_ir::{
-    Endianness, FloatCC, Function, GlobalValueData, Inst, Opcode, SigRef, TrapCode, Type, types,
-};
-use windlass_regalloc::{Allocation, Output, PReg, RegClass, RegFile, UnitSet};
+use windlass_ir::{Endianness, FloatCC, Function, GlobalValueData, Inst, Opcode, Type, types};
+use windlass_regalloc::{Output, PReg, RegClass, RegFile, UnitSet};
 
 /// What distinguishes one ARM target from another before any setting.
 struct Variant {
@@ -316,7 +314,7 @@ impl ArmTarget {
     }
 
     /// What a call destroys.
-    pub(super) fn call_clobbers(&self) -> UnitSet {
+    pub(super) fn destroyed_by_calls(&self) -> UnitSet {
         self.call_clobbers
     }
 }
@@ -447,26 +445,11 @@ impl Machine for ArmTarget {
     fn gen_constant(&self, cx: &mut Lower<'_, Self>, ty: Type, bits: u64) -> Option<ValueRegs> {
         lower::gen_constant(cx, ty, bits)
     }
-    fn gen_entry(&self, cx: &mut Lower<'_, Self>) {
-        super::call::gen_entry(cx);
-    }
-    fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput> {
-        crate::machinst::abi::try_return(cx, inst, sig)
-    }
     fn set_class(&self, n: u8) -> RegClass {
         regs::set_class(n)
     }
     fn gen_move(&self, to: WritableReg, from: Reg) -> MInst {
         MInst::Move { rd: to, rm: from }
-    }
-    fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput> {
-        Some(super::call::gen_landing(cx))
-    }
-    fn gen_jump(&self, label: Label) -> MInst {
-        MInst::Jump { to: label }
-    }
-    fn check_selected(&self, vcode: &VCode<MInst>) -> Result<(), CompileError> {
-        check_flags(vcode)
     }
 
     fn frame(&self, func: &Function, needs: &FrameNeeds, allocation: &Output) -> Result<Frame, CompileError> {
@@ -495,68 +478,9 @@ impl Machine for ArmTarget {
         // The stack pointer itself is checked too.
         align::more_room(self, prologue::room(frame), Some(loads + 2))
     }
-    fn emit_prologue(&self, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
-        Emit { target: self, frame, buf }.prologue()
+    fn emitter<'a>(&'a self, frame: &'a Frame, buf: &'a mut Buffer) -> impl Emitter<Inst = MInst> + 'a {
+        Emit { target: self, frame, buf }
     }
-    fn emit(
-        &self,
-        inst: &MInst,
-        frame: &Frame,
-        next: Option<Label>,
-        buf: &mut Buffer,
-    ) -> Result<(), EmitError> {
-        Emit { target: self, frame, buf }.inst(inst, next)
-    }
-    fn emit_move(
-        &self,
-        from: Allocation,
-        to: Allocation,
-        class: RegClass,
-        frame: &Frame,
-        buf: &mut Buffer,
-    ) -> Result<(), EmitError> {
-        Emit { target: self, frame, buf }.alloc_move(from, to, class)
-    }
-    fn emit_trap(&self, code: TrapCode, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
-        Emit { target: self, frame, buf }.inst(&MInst::Trap { code }, None)
-    }
-    fn emit_padding(&self, bytes: u32, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
-        let mut emit = Emit { target: self, frame, buf };
-        // ARMv5 has no NOP of its own.
-        let r0 = Reg::from_preg(regs::r(0));
-        for _ in 0..bytes.div_ceil(4) {
-            emit.real(&RealInst::Mov { rd: WritableReg::from_reg(r0), rm: r0 })?;
-        }
-        Ok(())
-    }
-}
-
-/// NOTE[arm-flags]: the condition flags are no register of the allocator's. Rules emit what sets them right
-/// before what reads them, with nothing between that sets them; what the allocator and the emitter insert never
-/// does. This checks the rules.
-fn check_flags(vcode: &VCode<MInst>) -> Result<(), CompileError> {
-    if !cfg!(debug_assertions) {
-        return Ok(());
-    }
-    for block in 0..vcode.num_blocks() {
-        let mut known = false;
-        for inst in &vcode.insts[vcode.block_range(block)] {
-            if inst.reads_flags() && !known {
-                return Err(CompileError::Internal {
-                    stage: "selection",
-                    what: format!("{inst:?} reads flags that nothing in its block has set"),
-                });
-            }
-            known |= inst.sets_flags();
-            if matches!(
-                inst,
-                MInst::Call(_) | MInst::TryCall(_) | MInst::KernelCall { .. } | MInst::Atomic(_)
-            ) {
-                known = false;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The condition of an integer comparison, after CMP.

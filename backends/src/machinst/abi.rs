@@ -19,13 +19,13 @@
 //! structure that came in both is in one piece; the parameter is its address.
 
 use super::lower::{InstOutput, Lower, ValueRegs};
-use super::pseudo::FrameArea;
+use super::pseudo::{CallTarget, Common, FrameArea};
 use super::{Machine, Reg, WritableReg};
 use alloc::string::String;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 use windlass_ir::{ArgumentExtension, Inst, SigRef, Signature, Type, Value};
-use windlass_regalloc::{PReg, RegClass};
+use windlass_regalloc::{PReg, RegClass, UnitSet};
 
 /// Where a part of a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -136,8 +136,6 @@ pub trait AbiMachine: Machine {
         area: FrameArea,
         offset: i32,
     );
-    /// The address of a place in an argument area.
-    fn gen_arg_addr(&self, cx: &mut Lower<'_, Self>, reg: WritableReg, area: FrameArea, offset: i32);
     /// Stores a register of a result, a float of `bytes` bytes or a word, to the return area at `base`.
     fn gen_result_store(&self, cx: &mut Lower<'_, Self>, reg: Reg, bytes: u32, base: Reg, offset: u32);
     /// Loads a piece of the structure at `base`, which has alignment `align`, into a register of the kind that its
@@ -147,6 +145,16 @@ pub trait AbiMachine: Machine {
     fn inline_copy_bytes(&self, align: u32) -> u32;
     /// Calls `memcpy` to copy `bytes` bytes, `offset` behind `base`, to `to` in the outgoing arguments.
     fn gen_memcpy(&self, cx: &mut Lower<'_, Self>, to: u32, base: Reg, offset: u32, bytes: u32);
+    /// What a call destroys.
+    fn call_clobbers(&self) -> UnitSet;
+    /// What callees save.
+    fn callee_saved(&self) -> UnitSet;
+    /// The registers that an exception's two payloads are in, at the start of a handler's edge.
+    fn payload_regs(&self) -> [PReg; 2];
+    /// Can a call take the callee's address from memory, `offset` bytes behind a register?
+    fn calls_through(&self, offset: i32) -> bool;
+    /// Notes what every call of `target` wants of the frame.
+    fn note_call(&self, _cx: &mut Lower<'_, Self>, _target: &CallTarget) {}
 }
 
 /// Bytes of each part of a value: a float's, or a word's.
@@ -271,7 +279,7 @@ pub fn entry<M: AbiMachine>(
     }
     arrivals.finish(cx, FrameArea::Incoming);
     for (reg, offset) in addresses {
-        cx.machine.gen_arg_addr(cx, reg, FrameArea::Incoming, offset);
+        cx.emit(Common::FrameAddr { rd: reg, area: FrameArea::Incoming, offset }.into());
     }
     Some(())
 }
@@ -392,7 +400,8 @@ pub fn call_uses<M: AbiMachine>(cx: &mut Lower<'_, M>, abi: &SigAbi, args: &[Val
     let mut uses = pass_args(cx, abi, args, FrameArea::Outgoing, 0);
     if let Some(preg) = abi.return_area_reg {
         let reg = address_reg(cx);
-        cx.machine.gen_arg_addr(cx, reg, FrameArea::Outgoing, abi.stack_arg_bytes as i32);
+        let offset = abi.stack_arg_bytes as i32;
+        cx.emit(Common::FrameAddr { rd: reg, area: FrameArea::Outgoing, offset }.into());
         uses.push((reg.to_reg(), preg));
     }
     uses

@@ -4,11 +4,12 @@
 //! Function --verify--> --legalize--> --order, select--> VCode --allocate--> --check--> --frame, emit--> CompiledCode
 //! ```
 
+use super::abi::AbiMachine;
 use super::buffer::{Buffer, Label, Room};
 use super::lower::{self, Lower};
 use super::operands::{AssignRegs, EachReg};
 use super::vcode::VCode;
-use super::{FrameNeeds, MachInst, Machine, Reg};
+use super::{Emitter, FrameNeeds, MachInst, Reg};
 use crate::compiled::{CompiledCode, Stats};
 use crate::context::{Context, Stage};
 use crate::error::CompileError;
@@ -26,7 +27,7 @@ use windlass_regalloc::{self as ra, Edit, Output, ProgPoint, Side};
 ///
 /// # Errors
 /// See [`CompileError`].
-pub fn compile<M: Machine>(
+pub fn compile<M: AbiMachine>(
     machine: &M,
     func: &Function,
     cx: &mut Context,
@@ -44,7 +45,7 @@ pub fn compile<M: Machine>(
     }
 }
 
-fn compile_legal<M: Machine>(
+fn compile_legal<M: AbiMachine>(
     machine: &M,
     func: &Function,
     cx: &mut Context,
@@ -55,7 +56,7 @@ fn compile_legal<M: Machine>(
     code
 }
 
-fn stages<M: Machine>(
+fn stages<M: AbiMachine>(
     machine: &M,
     func: &Function,
     cx: &mut Context,
@@ -103,7 +104,7 @@ struct BlockMemory {
 ///
 /// # Errors
 /// See [`CompileError`].
-pub fn legalized<M: Machine>(
+pub fn legalized<M: AbiMachine>(
     machine: &M,
     func: &Function,
     cx: &mut Context,
@@ -138,7 +139,7 @@ pub fn legalized<M: Machine>(
 ///
 /// # Errors
 /// See [`CompileError`].
-pub fn print_vcode<M: Machine>(
+pub fn print_vcode<M: AbiMachine>(
     machine: &M,
     func: &Function,
     stage: VCodeStage,
@@ -161,7 +162,7 @@ pub fn print_vcode<M: Machine>(
     Ok(out)
 }
 
-fn select<M: Machine>(
+fn select<M: AbiMachine>(
     machine: &M,
     func: &Function,
     cx: &mut Context,
@@ -176,12 +177,18 @@ fn select<M: Machine>(
     let Memory { lower, vcode, .. } = memory;
     let needs =
         Lower::run(func, machine, &cx.flow.order, &cx.flow.loops, cx.rule_observer.as_mut(), lower, vcode)?;
-    machine.check_selected(vcode)?;
+    if cfg!(debug_assertions) {
+        vcode.check_flags()?;
+    }
     cx.stage_done(Stage::Select);
     Ok(needs)
 }
 
-fn allocate<M: Machine>(machine: &M, vcode: &VCode<M::Inst>, cx: &mut Context) -> Result<(), CompileError> {
+fn allocate<M: AbiMachine>(
+    machine: &M,
+    vcode: &VCode<M::Inst>,
+    cx: &mut Context,
+) -> Result<(), CompileError> {
     let stress = &machine.settings().stress;
     let options =
         ra::Options { max_regs: stress.max_regs, spill_all: stress.spill_all, random: stress.random_regs };
@@ -208,7 +215,7 @@ fn assign_registers<I: MachInst>(vcode: &mut VCode<I>, allocation: &Output) {
     }
 }
 
-fn print_allocated<M: Machine>(
+fn print_allocated<M: AbiMachine>(
     machine: &M,
     vcode: &VCode<M::Inst>,
     allocation: &Output,
@@ -259,7 +266,7 @@ impl EachReg for AssignTo {
 }
 
 /// Emission of one function.
-struct Emitter<'a, M: Machine> {
+struct Emission<'a, M: AbiMachine> {
     machine: &'a M,
     func: &'a Function,
     vcode: &'a VCode<M::Inst>,
@@ -268,7 +275,7 @@ struct Emitter<'a, M: Machine> {
     buf: &'a mut Buffer,
 }
 
-fn emit<M: Machine>(
+fn emit<M: AbiMachine>(
     machine: &M,
     func: &Function,
     needs: &FrameNeeds,
@@ -286,13 +293,13 @@ fn emit<M: Machine>(
     }
     // Blocks that only jump have been bypassed: nobody goes there.
     live_blocks(vcode, blocks);
-    let mut emitter = Emitter { machine, func, vcode, allocation, frame, buf: &mut buf };
-    let code = emitter.run(&blocks.live).and_then(|()| emitter.finish());
+    let mut emission = Emission { machine, func, vcode, allocation, frame, buf: &mut buf };
+    let code = emission.run(&blocks.live).and_then(|()| emission.finish());
     memory.buffer = Some(buf);
     code
 }
 
-impl<M: Machine> Emitter<'_, M> {
+impl<M: AbiMachine> Emission<'_, M> {
     fn run(&mut self, live: &[usize]) -> Result<(), CompileError> {
         let machine = self.machine;
         let vcode = self.vcode;
@@ -301,7 +308,7 @@ impl<M: Machine> Emitter<'_, M> {
             self.buf.bind(Label::new(block as u32));
             if block == 0 {
                 self.buf.prepare(machine.prologue_room(&self.frame));
-                machine.emit_prologue(&self.frame, self.buf).map_err(bug)?;
+                machine.emitter(&self.frame, self.buf).emit_prologue().map_err(bug)?;
             }
             for inst in vcode.block_range(block) {
                 self.buf.set_srcloc(vcode.srclocs[inst]);
@@ -320,7 +327,7 @@ impl<M: Machine> Emitter<'_, M> {
             if !falls_through {
                 // Padding may be longer than what waits can reach.
                 self.buf.prepare(Room { bytes: padding, fixups: 0, pool_bytes: 0 });
-                machine.emit_padding(padding, &self.frame, self.buf).map_err(bug)?;
+                machine.emitter(&self.frame, self.buf).emit_padding(padding).map_err(bug)?;
                 self.buf.prepare_at_gap(GAP_BYTES);
             }
         }
@@ -328,7 +335,7 @@ impl<M: Machine> Emitter<'_, M> {
             self.buf.set_srcloc(loc);
             self.buf.prepare(Room { bytes: 16, fixups: 0, pool_bytes: 0 });
             self.buf.bind(label);
-            machine.emit_trap(code, &self.frame, self.buf).map_err(bug)?;
+            machine.emitter(&self.frame, self.buf).trap(code).map_err(bug)?;
         }
         Ok(())
     }
@@ -348,7 +355,7 @@ impl<M: Machine> Emitter<'_, M> {
     fn inst(&mut self, inst: &M::Inst, next: Option<Label>) -> Result<(), CompileError> {
         self.buf.prepare(self.machine.room(inst));
         let start = self.buf.offset();
-        self.machine.emit(inst, &self.frame, next, self.buf).map_err(bug)?;
+        self.machine.emitter(&self.frame, self.buf).emit(inst, next).map_err(bug)?;
         debug_assert!(
             self.buf.offset() - start <= self.machine.room(inst).bytes,
             "{inst:?} takes more room than it says"
@@ -361,7 +368,8 @@ impl<M: Machine> Emitter<'_, M> {
             match edit {
                 Edit::Move { from, to, class } => {
                     self.buf.prepare(self.machine.move_room());
-                    self.machine.emit_move(from, to, class, &self.frame, self.buf).map_err(bug)?;
+                    let mut emitter = self.machine.emitter(&self.frame, self.buf);
+                    emitter.emit_move(from, to, class).map_err(bug)?;
                 }
                 Edit::Remat { inst, to } => {
                     let mut again = self.vcode.insts[inst.index()].clone();

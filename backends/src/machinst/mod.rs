@@ -9,7 +9,9 @@
 
 pub mod abi;
 pub mod buffer;
+pub mod calls;
 pub mod compile;
+pub mod emitter;
 pub mod encode;
 pub mod kept;
 pub mod lower;
@@ -25,6 +27,7 @@ pub mod types;
 pub mod vcode;
 
 pub use buffer::{Buffer, Label, Room};
+pub use emitter::{EmitResult, Emitter};
 pub use lower::{FrameNeeds, InstOutput, Lower, ValueRegs};
 pub use reg::{OperandVisitor, Reg, Writable, WritableReg};
 pub(crate) use terms::rule_terms;
@@ -35,14 +38,14 @@ use crate::error::CompileError;
 use crate::legalize::{Native, Runtime};
 use crate::settings::Settings;
 use core::fmt;
-use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type};
-use windlass_regalloc::{Allocation, Output, PReg, RegClass, RegFile, UnitSet};
+use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, Type};
+use windlass_regalloc::{Output, PReg, RegClass, RegFile, UnitSet};
 
 /// Why an instruction could not be emitted: always a bug of the target's.
 pub type EmitError = encode::EncodeError;
 
 /// An instruction of one machine, or a pseudo-instruction that becomes several.
-pub trait MachInst: Clone + fmt::Debug + Send + 'static {
+pub trait MachInst: Clone + fmt::Debug + From<pseudo::Common> + Send + 'static {
     /// Shows every register operand to `v`, in an order that is the same each time.
     fn visit_operands(&mut self, v: &mut impl OperandVisitor);
     /// The registers that it destroys besides those that it names.
@@ -55,6 +58,15 @@ pub trait MachInst: Clone + fmt::Debug + Send + 'static {
     fn is_remat(&self) -> bool;
     /// Replaces every label that it names by `map` of it.
     fn map_labels(&mut self, map: &mut dyn FnMut(Label) -> Label);
+    /// Does it depend on the flags?
+    ///
+    /// Flags are no register of the allocator's: what sets them stands before what reads them, in the same block and with
+    /// nothing between that changes them. [`VCode::check_flags`] sees to that.
+    fn reads_flags(&self) -> bool;
+    /// Does it set the flags?
+    fn sets_flags(&self) -> bool;
+    /// Does it leave the flags in a state that is not known?
+    fn loses_flags(&self) -> bool;
     /// Prints it in assembly syntax.
     fn print(&self, out: &mut impl fmt::Write) -> fmt::Result;
 }
@@ -120,21 +132,10 @@ pub trait Machine: Sized {
     /// Emits code that makes an integer constant; `bits` beyond the type's width are zero. `None` to have it
     /// selected like any other instruction.
     fn gen_constant(&self, cx: &mut Lower<'_, Self>, ty: Type, bits: u64) -> Option<ValueRegs>;
-    /// Emits what brings the function's arguments into the registers of the entry block's parameters.
-    fn gen_entry(&self, cx: &mut Lower<'_, Self>);
-    /// Emits what the normal edge of `inst`, a call of a function of signature `sig` that may throw, begins with, and gives
-    /// the registers of the results. What the call itself defines is noted with [`Lower::set_try_results`].
-    fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput>;
     /// The class of the values of register set `n`, of those in the settings: a subset of that of addresses.
     fn set_class(&self, n: u8) -> RegClass;
     /// A copy between registers of sets, and others of their kind.
     fn gen_move(&self, to: WritableReg, from: Reg) -> Self::Inst;
-    /// Emits what a handler's edge begins with, and gives the registers of the exception's two payloads.
-    fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput>;
-    /// A jump.
-    fn gen_jump(&self, label: Label) -> Self::Inst;
-    /// Checks what the framework does not know about selected code, such as flags. The error is a bug.
-    fn check_selected(&self, vcode: &VCode<Self::Inst>) -> Result<(), CompileError>;
 
     // Frames and emission.
 
@@ -153,33 +154,16 @@ pub trait Machine: Sized {
     fn frame_layout(&self, frame: &Self::Frame) -> FrameLayout;
     /// How to jump over an island.
     fn island_info(&self) -> &'static buffer::IslandInfo;
-    /// The most that [`emit`](Machine::emit) adds for `inst`.
+    /// The most that [`Emitter::emit`] adds for `inst`.
     fn room(&self, inst: &Self::Inst) -> Room;
-    /// The most that [`emit_move`](Machine::emit_move) adds.
+    /// The most that [`Emitter::emit_move`] adds.
     fn move_room(&self) -> Room;
-    /// The most that [`emit_prologue`](Machine::emit_prologue) adds.
+    /// The most that [`Emitter::emit_prologue`] adds.
     fn prologue_room(&self, frame: &Self::Frame) -> Room;
-    /// Emits what comes before the entry block.
-    fn emit_prologue(&self, frame: &Self::Frame, buf: &mut Buffer) -> Result<(), EmitError>;
-    /// Emits `inst`, whose registers are physical. `next` is the label of what comes next: a jump there is none.
-    fn emit(
-        &self,
-        inst: &Self::Inst,
-        frame: &Self::Frame,
-        next: Option<Label>,
-        buf: &mut Buffer,
-    ) -> Result<(), EmitError>;
-    /// Emits a move from any place of a class to any other, touching neither flags nor allocatable registers.
-    fn emit_move(
-        &self,
-        from: Allocation,
-        to: Allocation,
-        class: RegClass,
-        frame: &Self::Frame,
-        buf: &mut Buffer,
-    ) -> Result<(), EmitError>;
-    /// Emits an instruction that traps.
-    fn emit_trap(&self, code: TrapCode, frame: &Self::Frame, buf: &mut Buffer) -> Result<(), EmitError>;
-    /// Emits at least `bytes` bytes that are never reached.
-    fn emit_padding(&self, bytes: u32, frame: &Self::Frame, buf: &mut Buffer) -> Result<(), EmitError>;
+    /// What emits code of a function with this frame.
+    fn emitter<'a>(
+        &'a self,
+        frame: &'a Self::Frame,
+        buf: &'a mut Buffer,
+    ) -> impl Emitter<Inst = Self::Inst> + 'a;
 }

@@ -115,7 +115,7 @@ macro_rules! rule_terms {
             (!cc.is_signed()).then_some(*cc)
         }
         fn trap_always(&mut self, code: TrapCode) {
-            self.cx.emit(MInst::Trap { code });
+            self.cx.emit(Common::Trap { code }.into());
         }
         fn scalar_float(&mut self, ty: Type) -> Option<Type> {
             matches!(ty, types::F32 | types::F64).then_some(ty)
@@ -125,7 +125,7 @@ macro_rules! rule_terms {
         }
         fn slot_addr(&mut self, slot: StackSlot, off: Offset32) -> Reg {
             let rd = self.temp();
-            self.cx.emit(MInst::FrameAddr { rd, area: FrameArea::Slot(slot), offset: off.0 });
+            self.cx.emit(Common::FrameAddr { rd, area: FrameArea::Slot(slot), offset: off.0 }.into());
             rd.to_reg()
         }
         fn has_general_dynamic(&mut self) -> Option<()> {
@@ -134,24 +134,24 @@ macro_rules! rule_terms {
         fn frame_pointer(&mut self) -> Reg {
             self.cx.frame.frame_record = true;
             let rd = self.temp();
-            self.cx.emit(MInst::FrameAddr { rd, area: FrameArea::Record, offset: 0 });
+            self.cx.emit(Common::FrameAddr { rd, area: FrameArea::Record, offset: 0 }.into());
             rd.to_reg()
         }
         fn label(&mut self, _: generated::Labels, i: u32) -> Label {
             self.labels[i as usize]
         }
         fn emit_jump(&mut self, to: Label) {
-            self.cx.emit(MInst::Jump { to });
+            self.cx.emit(Common::Jump { to }.into());
         }
         fn emit_table(&mut self, index: Reg, _: generated::Labels) {
             let info = Box::new(TableInfo { default: self.labels[0], targets: self.labels[1..].to_vec() });
-            self.cx.emit(MInst::Table { index, info });
+            self.cx.emit(Common::Table { index, info }.into());
         }
         fn handler_address(&mut self, block: Block, index: u32) -> Reg {
             match self.cx.handler_label(block, index) {
                 Some(label) => {
                     let rd = self.temp();
-                    self.cx.emit(MInst::LabelAddr { rd, label });
+                    self.cx.emit(Common::LabelAddr { rd, label }.into());
                     rd.to_reg()
                 }
                 // Of a call that is never made: no exception comes there.
@@ -160,7 +160,59 @@ macro_rules! rule_terms {
         }
         fn gen_return(&mut self, args: ValueList) -> Option<()> {
             let args = args.as_slice(&self.cx.func.dfg.value_lists);
-            call::gen_return(self.cx, args)
+            calls::gen_return(self.cx, args)
+        }
+        fn gen_call(&mut self, func: FuncRef, args: ValueList) -> Option<InstOutput> {
+            let args = args.as_slice(&self.cx.func.dfg.value_lists);
+            calls::gen_call(self.cx, Callee::direct(self.cx, func), args)
+        }
+        fn gen_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<InstOutput> {
+            let args = args.as_slice(&self.cx.func.dfg.value_lists);
+            let (callee, args) = Callee::indirect(self.cx, sig, args)?;
+            calls::gen_call(self.cx, callee, args)
+        }
+        fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
+            let args = args.as_slice(&self.cx.func.dfg.value_lists);
+            calls::gen_tail_call(self.cx, Callee::direct(self.cx, func), args)
+        }
+        fn gen_tail_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<()> {
+            let args = args.as_slice(&self.cx.func.dfg.value_lists);
+            let (callee, args) = Callee::indirect(self.cx, sig, args)?;
+            calls::gen_tail_call(self.cx, callee, args)
+        }
+        fn gen_try_call(&mut self, func: FuncRef, args: ValueList, table: ExceptionTable) -> Option<()> {
+            let args = args.as_slice(&self.cx.func.dfg.value_lists);
+            calls::gen_try_call(self.cx, Callee::direct(self.cx, func), args, table, self.labels)
+        }
+        fn gen_try_call_indirect(&mut self, args: ValueList, table: ExceptionTable) -> Option<()> {
+            let sig = self.cx.func.dfg.exception_tables[table].sig;
+            let args = args.as_slice(&self.cx.func.dfg.value_lists);
+            let (callee, args) = Callee::indirect(self.cx, sig, args)?;
+            calls::gen_try_call(self.cx, callee, args, table, self.labels)
+        }
+        fn access(&mut self, flags: MemFlags, inst: &Real) {
+            self.cx.emit(match flags.trap_code() {
+                Some(code) => MInst::Access { inst: inst.clone(), code },
+                None => MInst::Real(inst.clone()),
+            });
+        }
+        fn global_addr(&mut self, gv: GlobalValue) -> Option<Reg> {
+            match &self.cx.func.global_values[gv] {
+                GlobalValueData::Symbol { name, offset, tls: false, colocated, .. } => {
+                    self.symbol(SymbolInfo { name: name.clone(), offset: *offset, colocated: *colocated })
+                }
+                _ => None,
+            }
+        }
+        fn native(&mut self, flags: MemFlags) -> Option<MemFlags> {
+            (!self.cx.is_swapped(flags)).then_some(flags)
+        }
+        fn swapped(&mut self, flags: MemFlags) -> Option<MemFlags> {
+            self.cx.is_swapped(flags).then_some(flags)
+        }
+        fn function_addr(&mut self, func: FuncRef) -> Option<Reg> {
+            let data = &self.cx.func.dfg.ext_funcs[func];
+            self.symbol(SymbolInfo { name: data.name.clone(), offset: 0, colocated: data.colocated })
         }
     };
 }

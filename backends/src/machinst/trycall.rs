@@ -2,8 +2,8 @@
 //!
 //! The call ends its block and defines the results in registers. Every edge that leaves it is a block of its own
 //! (`order.rs`), which begins with what the machine has to do there: on the normal edge results are collected from where the
-//! convention leaves them ([`Machine::gen_try_return`](super::Machine::gen_try_return)), on a handler's edge the payload is
-//! in the registers that the machine says ([`Machine::gen_landing`](super::Machine::gen_landing)).
+//! convention leaves them ([`abi::try_return`](super::abi::try_return)), on a handler's edge the payload is in the registers
+//! that the machine says ([`AbiMachine::payload_regs`](super::abi::AbiMachine::payload_regs)).
 //!
 //! The call destroys every register that the allocator knows, also those that callees save: whoever resumes a handler need
 //! not bring them back. So what lives into a handler is in the frame, and the values of contexts are read there too.

@@ -6,6 +6,8 @@
 
 use super::operands::OperandCollector;
 use super::{MachInst, Reg};
+use crate::error::CompileError;
+use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
 use windlass_ir::SourceLoc;
@@ -92,6 +94,24 @@ pub struct BlockParts<'a, I> {
 }
 
 impl<I: MachInst> VCode<I> {
+    /// Checks that whatever reads the flags finds them as its block has set them.
+    ///
+    /// # Errors
+    /// It does not: always a bug of the rules'.
+    pub fn check_flags(&self) -> Result<(), CompileError> {
+        for block in 0..self.num_blocks() {
+            let mut known = false;
+            for inst in &self.insts[self.block_range(block)] {
+                if inst.reads_flags() && !known {
+                    let what = format!("{inst:?} reads flags that nothing in its block has set");
+                    return Err(CompileError::Internal { stage: "selection", what });
+                }
+                known = (known || inst.sets_flags()) && !inst.loses_flags();
+            }
+        }
+        Ok(())
+    }
+
     /// Empties the code and keeps its memory.
     pub fn clear(&mut self) {
         self.insts.clear();

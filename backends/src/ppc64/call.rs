@@ -7,31 +7,23 @@ use super::fixup;
 use super::imm::{BranchOffset, DsOffset, Simm16, Uimm6};
 use super::lower::{self, Lower};
 use super::minst::{INST_BYTES, Inst};
-use super::pseudo::{CallInfo, CallTarget, FrameArea, FrameData, MInst, Transfer};
+use super::pseudo::{FrameData, MInst, Transfer};
 use super::regs;
 use super::reloc;
 use super::target::Ppc64Target;
 use crate::compiled::CatchItem;
-use crate::machinst::abi::{self, AbiMachine, Location, Piece, Place, SigAbi, sig_abi};
+use crate::machinst::abi::{AbiMachine, Location, Piece, Place, SigAbi};
 use crate::machinst::encode::OperandFault;
-use crate::machinst::trycall::{Continuations, TryCallInfo};
-use crate::machinst::{EmitError, InstOutput, Label, Machine, Reg, ValueRegs, WritableReg};
+use crate::machinst::pseudo::{CallInfo, CallTarget, Common, FrameArea};
+use crate::machinst::{EmitError, Label, Machine, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 use windlass_ir::{
-    ArgumentExtension, CallConv, Endianness, ExceptionTable, ExternalName, LibCall, SigRef, Signature,
-    TrapCode, Type, Value, types,
+    ArgumentExtension, Endianness, ExternalName, LibCall, Signature, TrapCode, Type, Value, types,
 };
 use windlass_regalloc::{PReg, RegClass, UnitSet};
-
-/// What kind of call.
-pub(super) struct CallKind {
-    pub(super) target: CallTarget,
-    pub(super) callee: Option<Reg>,
-    pub(super) sig: SigRef,
-}
 
 /// Up to so many bytes of structures are copied doubleword by doubleword.
 const INLINE_COPY_BYTES: u32 = 128;
@@ -151,10 +143,6 @@ impl AbiMachine for Ppc64Target {
         cx.emit(MInst::FrameLoad { rd, area, offset, data });
     }
 
-    fn gen_arg_addr(&self, cx: &mut Lower<'_>, rd: WritableReg, area: FrameArea, offset: i32) {
-        cx.emit(MInst::FrameAddr { rd, area, offset });
-    }
-
     fn gen_result_store(&self, cx: &mut Lower<'_>, reg: Reg, bytes: u32, base: Reg, at: u32) {
         let data = frame_data(cx, reg, bytes);
         let (ra, at) = within(cx, base, at);
@@ -190,10 +178,33 @@ impl AbiMachine for Ppc64Target {
 
     fn gen_memcpy(&self, cx: &mut Lower<'_>, to: u32, base: Reg, offset: u32, bytes: u32) {
         let rd = cx.temp(regs::GPR);
-        cx.emit(MInst::FrameAddr { rd, area: FrameArea::Outgoing, offset: to as i32 });
+        cx.emit(Common::FrameAddr { rd, area: FrameArea::Outgoing, offset: to as i32 }.into());
         let from = if offset == 0 { base } else { sum(cx, base, offset) };
         let args = [rd.to_reg(), from, lower::constant(cx, bytes.into())];
         library_call(cx, ExternalName::LibCall(LibCall::Memcpy), &args);
+    }
+
+    fn call_clobbers(&self) -> UnitSet {
+        regs::call_clobbers()
+    }
+
+    fn callee_saved(&self) -> UnitSet {
+        regs::callee_saved()
+    }
+
+    fn payload_regs(&self) -> [PReg; 2] {
+        [regs::r(3), regs::r(4)]
+    }
+
+    fn calls_through(&self, offset: i32) -> bool {
+        DsOffset::new(offset.into()).is_some()
+    }
+
+    fn note_call(&self, cx: &mut Lower<'_>, target: &CallTarget) {
+        if matches!(target, CallTarget::Name { .. }) && !self.toc_free() {
+            // The callee finds the table of contents where its caller has it.
+            cx.frame.uses_toc = true;
+        }
     }
 }
 
@@ -276,126 +287,17 @@ fn extend(cx: &mut Lower<'_>, rs: Reg, ty: Type, extension: ArgumentExtension) -
     ra.to_reg()
 }
 
-/// Brings arguments into the entry block's parameters.
-pub(super) fn gen_entry(cx: &mut Lower<'_>) {
-    // What is not supported has been noted.
-    let _ = abi::entry(cx, |defs| MInst::Args { defs: defs.into() });
-}
-
-/// Returns `args`.
-pub(super) fn gen_return(cx: &mut Lower<'_>, args: &[Value]) -> Option<()> {
-    let uses = abi::return_uses(cx, args)?;
-    cx.emit(MInst::Return { uses: uses.into() });
-    Some(())
-}
-
-/// Notes what every call of `target` wants of the frame.
-fn note_call(cx: &mut Lower<'_>, target: &CallTarget) {
-    if matches!(target, CallTarget::Name { .. }) && !cx.machine.toc_free() {
-        // The callee finds the table of contents where its caller has it.
-        cx.frame.uses_toc = true;
-    }
-}
-
-/// A tail call with the values `args`.
-///
-/// Its stack arguments end where this function's own do, and grow down from there over them, over the header below
-/// them, and over what the frame keeps free for that. This function's arguments have been in registers of their
-/// own since its entry, so that nothing is read that has been written over.
-pub(super) fn gen_tail_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<()> {
-    let func = cx.func;
-    let sig = &func.dfg.signatures[kind.sig];
-    if sig.call_conv != CallConv::Tail || func.signature.call_conv != CallConv::Tail {
-        cx.unsupported("a tail call outside of the tail convention".into());
-        return None;
-    }
-    let own = sig_abi(cx, &func.signature)?;
-    let abi = sig_abi(cx, sig)?;
-    note_call(cx, &kind.target);
-    cx.frame.tail_call_bytes = cx.frame.tail_call_bytes.max(abi.popped_bytes);
-    let base = own.popped_bytes as i32 - abi.popped_bytes as i32;
-    let mut uses = abi::pass_args(cx, &abi, args, FrameArea::Incoming, base);
-    if let Some(preg) = abi.return_area_reg {
-        // The results are the callee's to write to where our caller wants them.
-        uses.push((abi::return_area(cx).to_reg(), preg));
-    }
-    cx.emit(MInst::TailCall(Box::new(CallInfo {
-        target: kind.target,
-        callee: kind.callee,
-        uses,
-        defs: Vec::new(),
-        clobbers: UnitSet::EMPTY,
-        popped_bytes: abi.popped_bytes,
-    })));
-    Some(())
-}
-
-/// A call with the values `args`.
-pub(super) fn gen_call(cx: &mut Lower<'_>, kind: CallKind, args: &[Value]) -> Option<InstOutput> {
-    let func = cx.func;
-    let abi = sig_abi(cx, &func.dfg.signatures[kind.sig])?;
-    note_call(cx, &kind.target);
-    let uses = abi::call_uses(cx, &abi, args);
-    let (mut results, outputs) = abi::call_defs(cx, &abi)?;
-    cx.emit(MInst::Call(Box::new(CallInfo {
-        target: kind.target,
-        callee: kind.callee,
-        uses,
-        defs: core::mem::take(&mut results.regs),
-        clobbers: regs::call_clobbers(),
-        popped_bytes: abi.popped_bytes,
-    })));
-    results.finish(cx, FrameArea::Outgoing);
-    Some(outputs)
-}
-
-/// A call with the values `args` that may throw: what its edges begin with was emitted before.
-pub(super) fn gen_try_call(
-    cx: &mut Lower<'_>,
-    kind: CallKind,
-    args: &[Value],
-    table: ExceptionTable,
-    labels: &[Label],
-) -> Option<()> {
-    let func = cx.func;
-    let abi = sig_abi(cx, &func.dfg.signatures[kind.sig])?;
-    note_call(cx, &kind.target);
-    let then = Continuations::new(cx, table, labels)?;
-    let uses = abi::call_uses(cx, &abi, args);
-    let defs = cx.take_try_results();
-    // Frames between the throw and the handler may have saved any register that callees save.
-    let all = cx.machine.regs().allocatable();
-    cx.frame.saves = all.intersection(regs::callee_saved());
-    let call = CallInfo {
-        target: kind.target,
-        callee: kind.callee,
-        uses,
-        defs,
-        clobbers: all.union(regs::call_clobbers()),
-        popped_bytes: abi.popped_bytes,
-    };
-    cx.emit(MInst::TryCall(Box::new(TryCallInfo { call, then })));
-    Some(())
-}
-
-/// The start of a handler's edge: the payload is in `r3` and `r4`.
-pub(super) fn gen_landing(cx: &mut Lower<'_>) -> InstOutput {
-    let payload = [cx.temp(regs::GPR), cx.temp(regs::GPR)];
-    cx.emit(MInst::Landing { defs: Box::new([(payload[0], regs::r(3)), (payload[1], regs::r(4))]) });
-    payload.into_iter().map(|reg| ValueRegs::one(reg.to_reg())).collect()
-}
-
 /// Calls a routine of C with integers, which returns one.
 pub(super) fn library_call(cx: &mut Lower<'_>, symbol: ExternalName, args: &[Reg]) -> Reg {
     let (call, result) = library_call_info(cx, symbol, args);
-    cx.emit(MInst::Call(Box::new(call)));
+    cx.emit(Common::Call(Box::new(call)).into());
     result
 }
 
 /// The same, not emitted; and the result.
 pub(super) fn library_call_info(cx: &mut Lower<'_>, symbol: ExternalName, args: &[Reg]) -> (CallInfo, Reg) {
     let target = CallTarget::Name { symbol, colocated: false };
-    note_call(cx, &target);
+    cx.machine.note_call(cx, &target);
     cx.frame.makes_calls = true;
     if cx.machine.abi().v1 {
         cx.frame.outgoing_bytes = cx.frame.outgoing_bytes.max(SAVE_AREA_BYTES);

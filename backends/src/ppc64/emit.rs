@@ -9,17 +9,15 @@ use super::fixup::{self, Fixups};
 use super::frame::Frame;
 use super::imm::*;
 use super::minst::{Features, Inst, word_bytes};
-use super::pseudo::{FrameArea, FrameData, MInst, SymbolInfo, TableInfo, Transfer};
+use super::pseudo::{FrameData, MInst, Transfer};
 use super::regs;
 use super::reloc;
 use super::target::Ppc64Target;
 use crate::machinst::buffer::IslandInfo;
 use crate::machinst::encode::OperandFault;
-use crate::machinst::trycall::TryCallInfo;
-use crate::machinst::{Buffer, EmitError, Label, Reg, Room, WritableReg};
-use alloc::vec::Vec;
+use crate::machinst::pseudo::{Common, FrameArea, SymbolInfo};
+use crate::machinst::{Buffer, EmitError, EmitResult, Emitter, Label, Reg, Room, WritableReg};
 use windlass_ir::{Endianness, ExternalName};
-use windlass_regalloc::{Allocation, PReg, RegClass};
 
 /// Scratch register; where an address is made it reads as zero.
 pub(super) const R0: Reg = Reg::from_preg(regs::ZERO);
@@ -27,7 +25,7 @@ pub(super) const R0: Reg = Reg::from_preg(regs::ZERO);
 pub(super) const R11: Reg = Reg::from_preg(regs::SCRATCH);
 /// Scratch register.
 pub(super) const R12: Reg = Reg::from_preg(regs::ENTRY);
-const SP: Reg = Reg::from_preg(regs::SP);
+pub(super) const SP: Reg = Reg::from_preg(regs::SP);
 const TOC: Reg = Reg::from_preg(regs::TOC);
 pub(super) const CR0: Reg = Reg::from_preg(regs::cr(0));
 
@@ -42,7 +40,7 @@ pub(super) struct Emit<'a> {
     pub(super) buf: &'a mut Buffer,
 }
 
-pub(super) type Result = core::result::Result<(), EmitError>;
+pub(super) type Result = EmitResult;
 
 /// The most that one instruction adds, but for tables, calls and returns.
 const ROOM: Room = Room { bytes: 64, fixups: 2, pool_bytes: 0 };
@@ -58,9 +56,11 @@ pub fn room(inst: &MInst) -> Room {
         MInst::Real(_) | MInst::Access { .. } => Room { bytes: 12, fixups: 0, pool_bytes: 0 },
         MInst::Move { .. } => Room { bytes: 4, fixups: 0, pool_bytes: 0 },
         MInst::Atomic(_) => Room { bytes: Atomic::MAX_BYTES, fixups: 0, pool_bytes: 0 },
-        MInst::Return { .. } | MInst::TailCall(_) => FRAME_ROOM,
-        MInst::Call(_) | MInst::TryCall(_) | MInst::ThreadCall(_) => CALL_ROOM,
-        MInst::Table { info, .. } => Room { bytes: ROOM.bytes + 4 * info.targets.len() as u32, ..ROOM },
+        MInst::Common(Common::Return { .. } | Common::TailCall(_)) => FRAME_ROOM,
+        MInst::Common(Common::Call(_) | Common::TryCall(_)) | MInst::ThreadCall(_) => CALL_ROOM,
+        MInst::Common(Common::Table { info, .. }) => {
+            Room { bytes: ROOM.bytes + 4 * info.targets.len() as u32, ..ROOM }
+        }
         _ => ROOM,
     }
 }
@@ -98,7 +98,7 @@ impl Emit<'_> {
         self.target.features().contains(features)
     }
 
-    fn fixups(&self) -> &'static Fixups {
+    pub(super) fn fixups(&self) -> &'static Fixups {
         fixup::of(self.target.order())
     }
 
@@ -110,11 +110,7 @@ impl Emit<'_> {
                 self.real(inst)
             }
             MInst::Move { rd, rm } => self.copy(*rd, *rm),
-            MInst::Const { rd, value } => self.constant(*rd, *value),
-            MInst::Float32 { rd, bits } => self.float32(*rd, *bits),
-            MInst::Float64 { rd, bits } => self.float64(*rd, *bits),
-            MInst::Symbol { rd, symbol } => self.symbol(*rd, symbol),
-            MInst::FrameAddr { rd, area, offset } => self.frame_addr(*rd, *area, *offset),
+            MInst::Common(inst) => self.common(inst, next),
             MInst::FrameLoad { rd, area, offset, data } => {
                 let offset = self.frame_offset(*area, *offset);
                 self.frame_load(*rd, offset, *data)
@@ -126,29 +122,11 @@ impl Emit<'_> {
             MInst::Transfer { rd, rm, kind } => self.transfer(*rd, *rm, *kind),
             MInst::SetIf { rd, cond, cr } => self.set_if(*rd, *cond, *cr),
             MInst::Select { rd, cond, cr, new, .. } => self.select(*rd, *cond, *cr, *new),
-            MInst::Args { .. } => Ok(()),
-            MInst::Return { .. } => self.epilogue(),
             MInst::ThreadAddr { rd, symbol } => self.thread_addr(*rd, &symbol.0, symbol.1),
             MInst::ThreadCall(info) => self.thread_call(info),
-            MInst::Call(info) => self.call(info, Vec::new(), None),
-            MInst::TryCall(info) => self.try_call(info, next),
-            MInst::Landing { .. } => self.landing(),
-            MInst::LabelAddr { rd, label } => self.label_addr(*rd, *label),
-            MInst::TailCall(info) => self.tail_call(info),
             MInst::Atomic(atomic) => self.atomic(atomic),
-            MInst::Jump { to } => self.jump(*to, next),
-            MInst::CondJump { cond, cr, then, other } => self.cond_jump(*cond, *cr, *then, *other, next),
-            MInst::Table { index, info } => self.table(*index, info),
-            MInst::TrapIf { cond, cr, code } => {
-                let label = self.buf.deferred_trap(*code);
-                self.branch_if(*cond, *cr, label)
-            }
-            MInst::Trap { code } => {
-                self.buf.trap_here(*code);
-                // It always traps, whatever is in the register: the immediate is for whoever catches it.
-                let si = displacement(code.as_u8().into());
-                self.real(&Inst::Twi { to: TrapCond::ALWAYS, ra: R0, si })
-            }
+            MInst::CondJump { cond, cr, then, other } => self.cond_jump((*cond, *cr), *then, *other, next),
+            MInst::TrapIf { cond, cr, code } => self.trap_if((*cond, *cr), *code),
         }
     }
 
@@ -246,50 +224,15 @@ impl Emit<'_> {
     }
 
     /// `sldi rd, rd, n`
-    fn shift_left(&mut self, rd: WritableReg, n: u32) -> Result {
+    pub(super) fn shift_left(&mut self, rd: WritableReg, n: u32) -> Result {
         let (sh, me) = (Uimm6::from_low(n), Uimm6::from_low(63 - n));
         self.real(&Inst::Rldicr { ra: rd, rs: rd.to_reg(), sh, me })
     }
 
     /// ```text
-    ///     …bits… r0 ; stw r0, n(r1) ; lfs rd, n(r1)
-    /// ```
-    /// or as a double, see `float64`.
-    fn float32(&mut self, rd: WritableReg, bits: u32) -> Result {
-        if self.has(Features::POWER8) {
-            return self.float64(rd, widen(bits));
-        }
-        self.constant(w(R0), (bits as i32 as i64) as u64)?;
-        self.transfer(rd, R0, Transfer::ToSingle)
-    }
-
-    /// ```text
-    ///     xxlxor rd, rd, rd                        zero, with VSX
-    ///     xxspltidp rd, single                     what is a single, from POWER10 on
-    ///     …bits… r0 ; mtfprd rd, r0                from POWER8 on
-    ///     …bits… r0 ; std r0, n(r1) ; lfd rd, n(r1)
-    /// ```
-    fn float64(&mut self, rd: WritableReg, bits: u64) -> Result {
-        let vs = rd.to_reg();
-        if bits == 0 && self.has(Features::VSX) {
-            return self.real(&Inst::Xxlxor { xt: rd, xa: vs, xb: vs });
-        }
-        if self.has(Features::POWER10)
-            && let Some(single) = normal_single(bits)
-        {
-            return self.real(&Inst::Xxspltidp { frt: rd, single });
-        }
-        self.constant(w(R0), bits)?;
-        if self.has(Features::POWER8) {
-            return self.real(&Inst::Mtfprd { frt: rd, ra: R0 });
-        }
-        self.transfer(rd, R0, Transfer::ToFloat)
-    }
-
-    /// ```text
     ///     std rm, n(r1) ; lfd rd, n(r1)          or the reverse, or of words
     /// ```
-    fn transfer(&mut self, rd: WritableReg, rm: Reg, kind: Transfer) -> Result {
+    pub(super) fn transfer(&mut self, rd: WritableReg, rm: Reg, kind: Transfer) -> Result {
         let below = i64::from(self.frame.scratch_offset());
         let (d, ds) = (displacement(below), ds_offset(below));
         match kind {
@@ -393,28 +336,11 @@ impl Emit<'_> {
         self.frame.place(area, offset).0.into()
     }
 
-    /// `rd = r1 + offset`; for a slot of large alignment rounded up:
-    /// ```text
-    ///     addi rd, r1, offset + align - 1
-    ///     clrrdi rd, rd, n
-    ///     addi rd, rd, offset in the slot
-    /// ```
-    fn frame_addr(&mut self, rd: WritableReg, area: FrameArea, offset: i32) -> Result {
-        let (start, align) = self.frame.place(area, offset);
-        if align == 1 {
-            return self.add_offset(rd, SP, start.into());
-        }
-        self.add_offset(rd, SP, i64::from(start) + i64::from(align) - 1)?;
-        let me = Uimm6::from_low(63 - align.trailing_zeros());
-        self.real(&Inst::Rldicr { ra: rd, rs: rd.to_reg(), sh: Uimm6::ZERO, me })?;
-        self.add_offset(rd, rd.to_reg(), offset.into())
-    }
-
     /// A base and a displacement that is a multiple of 4 if `offset` is: `r1`, or
     /// ```text
     ///     addis r12, r1, high
     /// ```
-    fn frame_base(&mut self, offset: i64) -> core::result::Result<(Reg, i64), EmitError> {
+    pub(super) fn frame_base(&mut self, offset: i64) -> core::result::Result<(Reg, i64), EmitError> {
         if Simm16::new(offset).is_some() {
             return Ok((SP, offset));
         }
@@ -431,7 +357,7 @@ impl Emit<'_> {
         }
     }
 
-    fn frame_load(&mut self, rd: WritableReg, offset: i64, data: FrameData) -> Result {
+    pub(super) fn frame_load(&mut self, rd: WritableReg, offset: i64, data: FrameData) -> Result {
         let (ra, d) = self.frame_base(offset)?;
         self.real(&match data {
             FrameData::Doubleword => Inst::Ld { rt: rd, ra, d: ds_offset(d) },
@@ -440,7 +366,7 @@ impl Emit<'_> {
         })
     }
 
-    fn frame_store(&mut self, rs: Reg, offset: i64, data: FrameData) -> Result {
+    pub(super) fn frame_store(&mut self, rs: Reg, offset: i64, data: FrameData) -> Result {
         let (ra, d) = self.frame_base(offset)?;
         self.real(&match data {
             FrameData::Doubleword => Inst::Std { rs, ra, d: ds_offset(d) },
@@ -498,32 +424,12 @@ impl Emit<'_> {
         self.real(&Inst::Bc { cond, bi: cr, target })
     }
 
-    // ----- Calls -----
-
-    /// The call, and `b normal` unless that comes next.
-    fn try_call(&mut self, info: &TryCallInfo, next: Option<Label>) -> Result {
-        let items = info.items(|slot| self.frame.spill(slot).unsigned_abs())?;
-        self.call(&info.call, items, None)?;
-        self.jump(info.then.normal, next)
-    }
-
-    /// The stack pointer is the frame's. What functions that took its arguments off the stack may have written over is made
-    /// anew, the back chain, and the frame pointer, if there is one: `addi r11, r1, size ; std r11, 0(r1) ; mr r31, r1`
-    fn landing(&mut self) -> Result {
-        self.add_offset(w(R11), SP, self.frame.size.into())?;
-        self.store_near(R11, 0)?;
-        if !self.frame.frame_pointer {
-            return Ok(());
-        }
-        self.copy(w(Reg::from_preg(regs::FP)), SP)
-    }
-
     /// The address of the next instruction but `ahead` bytes, in `r12`, and how many those are:
     /// ```text
     ///     addpcis r12, 0                           from POWER9 on
     ///     mflr r0 ; bcl 20, 31, .+4 ; mflr r12 ; mtlr r0
     /// ```
-    fn here(&mut self) -> core::result::Result<i64, EmitError> {
+    pub(super) fn here(&mut self) -> core::result::Result<i64, EmitError> {
         if self.has(Features::POWER9) {
             self.real(&Inst::Addpcis { rt: w(R12), d: Simm16::ZERO })?;
             return Ok(0);
@@ -535,36 +441,6 @@ impl Emit<'_> {
         Ok(8)
     }
 
-    /// ```text
-    ///     …here… r12
-    ///     lwa r11, word - .(r12)
-    ///     add rd, r12, r11
-    ///     b over
-    ///     .long label - .                          and what `r12` is before it
-    /// over:
-    /// ```
-    fn label_addr(&mut self, rd: WritableReg, label: Label) -> Result {
-        let ahead = self.here()? + 12;
-        self.real(&Inst::Lwa { rt: w(R11), ra: R12, d: ds_offset(ahead) })?;
-        self.real(&Inst::Add { rt: rd, ra: R12, rb: R11 })?;
-        let over = self.buf.new_label();
-        self.branch_to(over)?;
-        let place = self.buf.offset();
-        self.buf.put_data(&fixup::word(ahead as u32, self.target.order()));
-        self.buf.fixup(place, label, self.fixups().distance);
-        self.buf.bind(over);
-        Ok(())
-    }
-
-    // ----- Branches -----
-
-    fn branch_to(&mut self, label: Label) -> Result {
-        let (place, kind) = (self.buf.offset(), self.fixups().branch);
-        self.real(&Inst::B { target: BranchOffset::ZERO })?;
-        self.buf.fixup(place, label, kind);
-        Ok(())
-    }
-
     pub(super) fn branch_if(&mut self, cond: Cond, cr: Reg, label: Label) -> Result {
         let (place, kind) = (self.buf.offset(), self.fixups().cond_branch);
         self.real(&Inst::Bc { cond, bi: cr, target: CondBranchOffset::ZERO })?;
@@ -572,154 +448,13 @@ impl Emit<'_> {
         Ok(())
     }
 
-    /// `b to`, unless it comes next.
-    fn jump(&mut self, to: Label, next: Option<Label>) -> Result {
-        if Some(to) == next { Ok(()) } else { self.branch_to(to) }
-    }
-
-    /// ```text
-    ///     bcond cr, then ; b other                 one or both of which may come next
-    /// ```
-    fn cond_jump(&mut self, cond: Cond, cr: Reg, then: Label, other: Label, next: Option<Label>) -> Result {
-        if then == other {
-            return self.jump(then, next);
-        }
-        if Some(then) == next {
-            return self.branch_if(cond.invert(), cr, other);
-        }
-        self.branch_if(cond, cr, then)?;
-        self.jump(other, next)
-    }
-
-    /// ```text
-    ///     cmplwi cr0, index, n                     or  …n… r12 ; cmplw cr0, index, r12
-    ///     bge cr0, default
-    ///     …here… r12
-    ///     sldi r11, index, 2
-    ///     addi r12, r12, table - .
-    ///     lwax r11, r12, r11
-    ///     add r12, r12, r11
-    ///     mtctr r12
-    ///     bctr
-    ///     .long target0 - table …
-    /// ```
-    fn table(&mut self, index: Reg, info: &TableInfo) -> Result {
-        let n = info.targets.len() as u32;
-        if n == 0 {
-            return self.branch_to(info.default);
-        }
-        match Uimm16::new(n) {
-            Some(ui) => self.real(&Inst::Cmplwi { bf: w(CR0), ra: index, ui })?,
-            None => {
-                self.constant(w(R12), n.into())?;
-                self.real(&Inst::Cmplw { bf: w(CR0), ra: index, rb: R12 })?;
-            }
-        }
-        self.branch_if(Cond::GE, CR0, info.default)?;
-        let ahead = self.here()? + 24;
-        let (sh, me) = (Uimm6::from_low(2), Uimm6::from_low(61));
-        self.real(&Inst::Rldicr { ra: w(R11), rs: index, sh, me })?;
-        self.real(&Inst::Addi { rt: w(R12), ra: R12, si: displacement(ahead) })?;
-        self.real(&Inst::Lwax { rt: w(R11), ra: R12, rb: R11 })?;
-        self.real(&Inst::Add { rt: w(R12), ra: R12, rb: R11 })?;
-        self.real(&Inst::Mtctr { rs: R12 })?;
-        self.real(&Inst::Bctr)?;
-        let (table, kind) = (self.buf.offset(), self.fixups().distance);
-        for label in &info.targets {
-            let place = self.buf.offset();
-            self.buf.put_data(&fixup::word(place.wrapping_sub(table), self.target.order()));
-            self.buf.fixup(place, *label, kind);
-        }
-        Ok(())
-    }
-
-    // ----- Moves of the allocator -----
-
-    pub(super) fn alloc_move(&mut self, from: Allocation, to: Allocation, class: RegClass) -> Result {
-        match (from, to) {
-            (Allocation::Reg(from), Allocation::Reg(to)) => self.reg_move(from, to, class),
-            (Allocation::Slot(slot), Allocation::Reg(to)) => self.reload(to, self.frame.spill(slot), class),
-            (Allocation::Reg(from), Allocation::Slot(slot)) => {
-                self.spill(from, self.frame.spill(slot), class)
-            }
-            (Allocation::Slot(from), Allocation::Slot(to)) => {
-                let (from, to) = (self.frame.spill(from), self.frame.spill(to));
-                self.copy_slot(from.into(), to.into(), class)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// `mr`, `fmr`, `mcrf`
-    fn reg_move(&mut self, from: PReg, to: PReg, class: RegClass) -> Result {
-        if from == to {
-            return Ok(());
-        }
-        let (rd, rm) = (w(Reg::from_preg(to)), Reg::from_preg(from));
-        match class {
-            regs::FPR => self.real(&Inst::Fmr { frt: rd, frb: rm }),
-            regs::CR => self.real(&Inst::Mcrf { bf: rd, bfa: rm }),
-            _ => self.copy(rd, rm),
-        }
-    }
-
-    /// ```text
-    ///     ld rd, offset(r1)                        or  lfd
-    ///     lwz r0, offset(r1) ; rotrwi r0, r0, 4n ; mtocrf crn, r0
-    /// ```
-    fn reload(&mut self, to: PReg, offset: i32, class: RegClass) -> Result {
-        let reg = Reg::from_preg(to);
-        match class {
-            regs::FPR => self.frame_load(w(reg), offset.into(), FrameData::Double),
-            regs::CR => {
-                let (ra, d) = self.frame_base(offset.into())?;
-                self.real(&Inst::Lwz { rt: w(R0), ra, d: displacement(d) })?;
-                let number = field_number(reg);
-                self.rotate_word(32 - 4 * number)?;
-                self.real(&Inst::Mtocrf { fxm: cr_field(number), rs: R0 })
-            }
-            _ => self.frame_load(w(reg), offset.into(), FrameData::Doubleword),
-        }
-    }
-
-    /// The reverse. A field of the condition register is kept in the uppermost bits of a word, whichever it is:
-    /// ```text
-    ///     mfocrf r0, crn ; rotlwi r0, r0, 4n ; stw r0, offset(r1)
-    /// ```
-    fn spill(&mut self, from: PReg, offset: i32, class: RegClass) -> Result {
-        let reg = Reg::from_preg(from);
-        match class {
-            regs::FPR => self.frame_store(reg, offset.into(), FrameData::Double),
-            regs::CR => {
-                let number = field_number(reg);
-                self.real(&Inst::Mfocrf { rt: w(R0), fxm: cr_field(number) })?;
-                self.rotate_word(4 * number)?;
-                let (ra, d) = self.frame_base(offset.into())?;
-                self.real(&Inst::Stw { rs: R0, ra, d: displacement(d) })
-            }
-            _ => self.frame_store(reg, offset.into(), FrameData::Doubleword),
-        }
-    }
-
     /// `rotlwi r0, r0, n`, unless that is nothing.
-    fn rotate_word(&mut self, n: u32) -> Result {
+    pub(super) fn rotate_word(&mut self, n: u32) -> Result {
         if n.is_multiple_of(32) {
             return Ok(());
         }
         let (sh, mb, me) = (Uimm5::from_low(n), Uimm5::ZERO, Uimm5::from_low(31));
         self.real(&Inst::Rlwinm { ra: w(R0), rs: R0, sh, mb, me })
-    }
-
-    /// `ld r0, from(r1) ; std r0, to(r1)`, or of words
-    fn copy_slot(&mut self, from: i64, to: i64, class: RegClass) -> Result {
-        if class != regs::CR {
-            self.frame_load(w(R0), from, FrameData::Doubleword)?;
-            return self.frame_store(R0, to, FrameData::Doubleword);
-        }
-        let (ra, d) = self.frame_base(from)?;
-        self.real(&Inst::Lwz { rt: w(R0), ra, d: displacement(d) })?;
-        let (ra, d) = self.frame_base(to)?;
-        self.real(&Inst::Stw { rs: R0, ra, d: displacement(d) })
     }
 }
 
@@ -730,7 +465,7 @@ pub(super) fn displacement(d: i64) -> Simm16 {
 }
 
 /// The same of the DS form.
-fn ds_offset(d: i64) -> DsOffset {
+pub(super) fn ds_offset(d: i64) -> DsOffset {
     debug_assert!(DsOffset::new(d).is_some(), "the displacement {d} is out of reach or no multiple of 4");
     DsOffset::new(d).unwrap_or(DsOffset::ZERO)
 }
@@ -742,14 +477,14 @@ fn high_low(offset: i64) -> (Option<Simm16>, Simm16) {
 }
 
 /// The number of a field of the condition register.
-fn field_number(cr: Reg) -> u32 {
+pub(super) fn field_number(cr: Reg) -> u32 {
     let index = cr.as_preg().map_or(0, |preg| preg.index() as u32);
     debug_assert!((64..72).contains(&index), "{cr} is no field of the condition register");
     index.wrapping_sub(regs::FIRST_CR.into()) & 7
 }
 
 /// A field as a mask.
-fn cr_field(number: u32) -> CrField {
+pub(super) fn cr_field(number: u32) -> CrField {
     match CrField::new(number & 7) {
         Some(field) => field,
         None => unreachable!("3 bits are below 8"),
@@ -757,7 +492,7 @@ fn cr_field(number: u32) -> CrField {
 }
 
 /// The bits of a single in the format of doubles, as a load converts them: a signalling NaN stays one.
-fn widen(bits: u32) -> u64 {
+pub(super) fn widen(bits: u32) -> u64 {
     let sign = u64::from(bits >> 31) << 63;
     let (exponent, fraction) = (bits >> 23 & 0xff, u64::from(bits & 0x7f_ffff));
     let magnitude = match (exponent, fraction) {
@@ -775,7 +510,7 @@ fn widen(bits: u32) -> u64 {
 }
 
 /// The single that a double is, unless it is subnormal or NaN.
-fn normal_single(bits: u64) -> Option<Uimm32> {
+pub(super) fn normal_single(bits: u64) -> Option<Uimm32> {
     let single = f64::from_bits(bits) as f32;
     let exact = f64::from(single).to_bits() == bits;
     (exact && !single.is_subnormal() && !single.is_nan()).then(|| Uimm32::new(single.to_bits()))

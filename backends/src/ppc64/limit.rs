@@ -6,10 +6,10 @@
 use super::emit::{CR0, Emit, R0, R11, R12, Result, w};
 use super::imm::{Cond, DsOffset};
 use super::minst::Inst;
-use super::pseudo::SymbolInfo;
 use super::regs;
 use super::target::Ppc64Target;
 use crate::machinst::abi::{AbiMachine, Location, Param, Place};
+use crate::machinst::pseudo::SymbolInfo;
 use crate::machinst::stack::{LimitStart, LimitStep, Probes, StackLimit};
 use crate::machinst::{Reg, Room};
 use alloc::boxed::Box;

@@ -3,14 +3,15 @@
 //! The rules are `isle-rules/ppc64/*.isle`. Helpers that the generated code calls are named as the rules name them.
 
 use super::atomic::{Atomic, Quad, Width};
-use super::call::{self, CallKind};
 use super::imm::*;
-use super::minst::{Features, Inst as Ppc64Inst};
-use super::pseudo::{CallTarget, FrameArea, FrameData, MInst, SymbolInfo, TableInfo, Transfer};
+use super::minst::{Features, Inst as Ppc64Inst, Inst as Real};
+use super::pseudo::{FrameData, MInst, Transfer};
 use super::regs;
 use super::target::Ppc64Target;
 use super::threads;
 use crate::coverage::RuleSet;
+use crate::machinst::calls::{self, Callee};
+use crate::machinst::pseudo::{Common, FrameArea, SymbolInfo, TableInfo};
 use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
 use crate::settings::TlsModel;
 use alloc::boxed::Box;
@@ -53,7 +54,7 @@ fn sign_extended(ty: Type, bits: u64) -> u64 {
 /// A constant in a register.
 pub(super) fn constant(cx: &mut Lower<'_>, value: u64) -> Reg {
     let rd = cx.temp(regs::GPR);
-    cx.emit(MInst::Const { rd, value });
+    cx.emit(Common::Const { rd, value }.into());
     rd.to_reg()
 }
 
@@ -178,11 +179,11 @@ impl Rules<'_, '_> {
     }
 
     /// A symbol's address.
-    fn symbol(&mut self, symbol: SymbolInfo) -> Reg {
+    fn symbol(&mut self, symbol: SymbolInfo) -> Option<Reg> {
         self.cx.frame.uses_toc = true;
         let rd = self.temp();
-        self.cx.emit(MInst::Symbol { rd, symbol: Box::new(symbol) });
-        rd.to_reg()
+        self.cx.emit(Common::Symbol { rd, symbol: Box::new(symbol) }.into());
+        Some(rd.to_reg())
     }
 }
 
@@ -426,7 +427,7 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn float32(&mut self, k: generated::Ieee32) -> Reg {
         let rd = self.cx.temp(regs::FPR);
-        self.cx.emit(MInst::Float32 { rd, bits: k.bits() });
+        self.cx.emit(Common::Float32 { rd, bits: k.bits() }.into());
         rd.to_reg()
     }
     fn float64(&mut self, k: generated::Ieee64) -> Reg {
@@ -434,7 +435,7 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn float_bits(&mut self, bits: u64) -> Reg {
         let rd = self.cx.temp(regs::FPR);
-        self.cx.emit(MInst::Float64 { rd, bits });
+        self.cx.emit(Common::Float64 { rd, bits }.into());
         rd.to_reg()
     }
     fn to_float_memory(&mut self, rm: Reg) -> Reg {
@@ -470,32 +471,6 @@ impl generated::Context for Rules<'_, '_> {
             DsOffset::ZERO
         })
     }
-    fn access(&mut self, flags: MemFlags, inst: &Ppc64Inst) {
-        self.cx.emit(match flags.trap_code() {
-            Some(code) => MInst::Access { inst: inst.clone(), code },
-            None => MInst::Real(inst.clone()),
-        });
-    }
-    fn native(&mut self, flags: MemFlags) -> Option<MemFlags> {
-        (!is_swapped(self.cx, flags)).then_some(flags)
-    }
-    fn swapped(&mut self, flags: MemFlags) -> Option<MemFlags> {
-        is_swapped(self.cx, flags).then_some(flags)
-    }
-    fn global_addr(&mut self, gv: GlobalValue) -> Option<Reg> {
-        match &self.cx.func.global_values[gv] {
-            GlobalValueData::Symbol { name, offset, tls: false, colocated, .. } => {
-                let symbol = SymbolInfo { name: name.clone(), offset: *offset, colocated: *colocated };
-                Some(self.symbol(symbol))
-            }
-            _ => None,
-        }
-    }
-    fn function_addr(&mut self, func: FuncRef) -> Reg {
-        let data = &self.cx.func.dfg.ext_funcs[func];
-        let symbol = SymbolInfo { name: data.name.clone(), offset: 0, colocated: data.colocated };
-        self.symbol(symbol)
-    }
 
     // ----- Thread-local data -----
 
@@ -510,7 +485,7 @@ impl generated::Context for Rules<'_, '_> {
 
     fn rmw(&mut self, flags: MemFlags, ty: Type, op: &AtomicRmwOp, address: Reg, operand: Reg) -> Reg {
         let (old, new) = (self.temp(), self.temp());
-        let swapped = is_swapped(self.cx, flags) && ty != types::I8;
+        let swapped = self.cx.is_swapped(flags) && ty != types::I8;
         let width = Width { bytes: ty.bytes() as u8, swapped, code: flags.trap_code() };
         self.cx.emit(MInst::Atomic(Box::new(Atomic::Rmw { old, new, address, operand, op: *op, width })));
         old.to_reg()
@@ -529,7 +504,7 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn quad_rmw(&mut self, flags: MemFlags, op: &AtomicRmwOp, address: Reg, operand: ValueRegs) -> ValueRegs {
         let (old, new) = ([self.temp(), self.temp()], [self.temp(), self.temp()]);
-        let (operand, swapped) = (halves(operand), is_swapped(self.cx, flags));
+        let (operand, swapped) = (halves(operand), self.cx.is_swapped(flags));
         self.quad(Quad::Rmw { old, new, address, operand, op: *op, swapped, code: flags.trap_code() });
         ValueRegs::two(old[0].to_reg(), old[1].to_reg())
     }
@@ -561,41 +536,6 @@ impl generated::Context for Rules<'_, '_> {
     fn emit_cond_jump(&mut self, c: CrCond, then: Label, other: Label) {
         self.cx.emit(MInst::CondJump { cond: c.cond, cr: c.cr, then, other });
     }
-    fn gen_call(&mut self, func: FuncRef, args: ValueList) -> Option<InstOutput> {
-        let kind = self.by_name(func);
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        call::gen_call(self.cx, kind, args)
-    }
-    fn gen_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<InstOutput> {
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee)?;
-        call::gen_call(self.cx, CallKind { target, callee, sig }, args)
-    }
-    fn gen_tail_call(&mut self, func: FuncRef, args: ValueList) -> Option<()> {
-        let kind = self.by_name(func);
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        call::gen_tail_call(self.cx, kind, args)
-    }
-    fn gen_tail_call_indirect(&mut self, sig: SigRef, args: ValueList) -> Option<()> {
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee)?;
-        call::gen_tail_call(self.cx, CallKind { target, callee, sig }, args)
-    }
-    fn gen_try_call(&mut self, func: FuncRef, args: ValueList, table: ExceptionTable) -> Option<()> {
-        let kind = self.by_name(func);
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        call::gen_try_call(self.cx, kind, args, table, self.labels)
-    }
-    fn gen_try_call_indirect(&mut self, args: ValueList, table: ExceptionTable) -> Option<()> {
-        let args = args.as_slice(&self.cx.func.dfg.value_lists);
-        let (&callee, args) = args.split_first()?;
-        let (target, callee) = self.callee(callee)?;
-        let sig = self.cx.func.dfg.exception_tables[table].sig;
-        let kind = CallKind { target, callee, sig };
-        call::gen_try_call(self.cx, kind, args, table, self.labels)
-    }
 }
 
 /// The registers of an i128, the less significant half first.
@@ -610,32 +550,14 @@ fn halves(regs: ValueRegs) -> [Reg; 2] {
 const RETURN_ADDRESS: i32 = 16;
 
 impl Rules<'_, '_> {
-    /// Who an indirect call calls.
-    fn callee(&mut self, callee: Value) -> Option<(CallTarget, Option<Reg>)> {
-        self.cx.callee(callee, |offset| DsOffset::new(offset.into()).is_some())
-    }
-
     fn quad(&mut self, quad: Quad) {
         self.cx.emit(MInst::Atomic(Box::new(Atomic::Quad(quad))));
-    }
-
-    /// A call of a function by name.
-    fn by_name(&self, func: FuncRef) -> CallKind {
-        let data = &self.cx.func.dfg.ext_funcs[func];
-        let target = CallTarget::Name { symbol: data.name.clone(), colocated: data.colocated };
-        CallKind { target, callee: None, sig: data.signature }
     }
 }
 
 /// A displacement of 16 bits that is a multiple of `scale`.
 fn displacement(offset: i64, scale: u32) -> Option<i32> {
     (offset % i64::from(scale) == 0).then_some(i32::from(i16::try_from(offset).ok()?))
-}
-
-/// Is memory in the other byte order?
-fn is_swapped(cx: &Lower<'_>, flags: MemFlags) -> bool {
-    let order = cx.machine.order();
-    flags.endianness(order) != order
 }
 
 /// Does the register of `v`, a value of at most 64 bits, hold zeros above its type's width?

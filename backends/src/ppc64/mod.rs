@@ -7,7 +7,7 @@
 //! | `target.rs` | the targets and their settings; the framework's view of the machine |
 //! | `lower.rs`, `isle-rules/ppc64/` | selection: rules, and the helpers that they call |
 //! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
-//! | `pseudo.rs`, `emit.rs`, `fixup.rs` | pseudo-instructions, the words that instructions become, distances in them |
+//! | `pseudo.rs`, `emit.rs`, `expand.rs`, `fixup.rs` | pseudo-instructions, the words that instructions become, distances in them |
 //! | `atomic.rs`, `threads.rs` | loops of accesses with reservation, thread-local data |
 //! | `reloc.rs`, `elf.rs`, `startup.rs` | objects and executables |
 //! | `runtime.rs`, `unwind.rs` | names of the run-time library, its routines in machine code |
@@ -17,6 +17,7 @@ mod atomic;
 mod call;
 pub mod elf;
 mod emit;
+mod expand;
 mod fixup;
 mod frame;
 pub mod imm;

@@ -7,25 +7,13 @@ use super::imm::Cond;
 use super::minst::{Flags, Inst};
 use super::regs::{self, reg_name};
 use super::threads::ThreadCall;
-pub use crate::machinst::pseudo::{CallInfo, CallTarget, FrameArea, TableInfo};
-use crate::machinst::trycall::TryCallInfo;
+use crate::machinst::pseudo::{Common, FrameArea};
 use crate::machinst::{Label, MachInst, OperandVisitor, Reg, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::fmt;
 use windlass_ir::{ExternalName, TrapCode};
-use windlass_regalloc::{PReg, UnitSet};
-
-/// A symbol whose address is wanted.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SymbolInfo {
-    /// Its name.
-    pub name: ExternalName,
-    /// Added to its address, in bytes.
-    pub offset: i64,
-    /// It ends up in the same module: its distance from the table of contents is known when that is linked.
-    pub colocated: bool,
-}
+use windlass_regalloc::UnitSet;
 
 /// What is loaded from or stored to a place in the frame's argument areas.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +42,8 @@ pub enum Transfer {
 /// An instruction of PowerPC code before emission.
 #[derive(Clone, PartialEq, Debug)]
 pub enum MInst {
+    /// What every machine has.
+    Common(Common),
     /// An instruction of the table.
     Real(Inst),
     /// An instruction that traps with `code`: a conditional trap, or an access to memory that faults.
@@ -69,43 +59,6 @@ pub enum MInst {
         rd: WritableReg,
         /// Read.
         rm: Reg,
-    },
-    /// A constant.
-    Const {
-        /// Written.
-        rd: WritableReg,
-        /// The constant.
-        value: u64,
-    },
-    /// A single-precision constant.
-    Float32 {
-        /// Written.
-        rd: WritableReg,
-        /// Its bits.
-        bits: u32,
-    },
-    /// A double-precision constant.
-    Float64 {
-        /// Written.
-        rd: WritableReg,
-        /// Its bits.
-        bits: u64,
-    },
-    /// The address of a symbol.
-    Symbol {
-        /// Written.
-        rd: WritableReg,
-        /// The symbol.
-        symbol: Box<SymbolInfo>,
-    },
-    /// An address in the frame.
-    FrameAddr {
-        /// Written.
-        rd: WritableReg,
-        /// Which part.
-        area: FrameArea,
-        /// Offset in it, in bytes.
-        offset: i32,
     },
     /// A load from the frame's argument areas.
     FrameLoad {
@@ -160,18 +113,6 @@ pub enum MInst {
         /// What is chosen otherwise, in the result's register.
         old: Reg,
     },
-    /// The function's arguments in registers, on entry.
-    Args {
-        /// Where each goes and where it is.
-        defs: Box<[(WritableReg, PReg)]>,
-    },
-    /// Return with results in registers.
-    Return {
-        /// What they are and where they go.
-        uses: Box<[(Reg, PReg)]>,
-    },
-    /// A call.
-    Call(Box<CallInfo>),
     /// The address of a thread-local datum at a constant distance from the thread pointer.
     ThreadAddr {
         /// Written.
@@ -181,29 +122,8 @@ pub enum MInst {
     },
     /// The call that gives the address of a thread-local datum.
     ThreadCall(Box<ThreadCall>),
-    /// A call that may throw.
-    TryCall(Box<TryCallInfo>),
-    /// What an exception that is caught brings, at the start of the handler's edge.
-    Landing {
-        /// Where each goes and where it is.
-        defs: Box<[(WritableReg, PReg)]>,
-    },
-    /// The address of a place in the code.
-    LabelAddr {
-        /// Written.
-        rd: WritableReg,
-        /// Which place.
-        label: Label,
-    },
-    /// A call that takes this function's place.
-    TailCall(Box<CallInfo>),
     /// A loop of accesses with reservation.
     Atomic(Box<Atomic>),
-    /// A jump.
-    Jump {
-        /// Where to.
-        to: Label,
-    },
     /// A conditional branch: two ways.
     CondJump {
         /// When the first way is taken.
@@ -215,24 +135,12 @@ pub enum MInst {
         /// The other.
         other: Label,
     },
-    /// A branch through a table.
-    Table {
-        /// The index, zeros above 32 bits.
-        index: Reg,
-        /// The destinations.
-        info: Box<TableInfo>,
-    },
     /// A trap under a condition that no trap instruction asks for.
     TrapIf {
         /// When.
         cond: Cond,
         /// The condition register field.
         cr: Reg,
-        /// Why.
-        code: TrapCode,
-    },
-    /// A trap.
-    Trap {
         /// Why.
         code: TrapCode,
     },
@@ -248,20 +156,11 @@ impl MInst {
             _ => None,
         }
     }
+}
 
-    /// Does its expansion change the carry?
-    pub fn sets_flags(&self) -> bool {
-        match self {
-            MInst::Real(inst) | MInst::Access { inst, .. } => inst.sets_flags().contains(Flags::CA),
-            MInst::Call(_) | MInst::TryCall(_) | MInst::ThreadCall(_) => true,
-            MInst::Atomic(atomic) => atomic.sets_carry(),
-            _ => false,
-        }
-    }
-
-    /// Does it depend on the carry?
-    pub fn reads_flags(&self) -> bool {
-        self.real().is_some_and(|inst| inst.reads_flags().contains(Flags::CA))
+impl From<Common> for MInst {
+    fn from(inst: Common) -> MInst {
+        MInst::Common(inst)
     }
 }
 
@@ -273,14 +172,8 @@ impl MachInst for MInst {
                 v.reg_use(rm);
                 v.reg_def(rd);
             }
-            MInst::Const { rd, .. }
-            | MInst::Float32 { rd, .. }
-            | MInst::Float64 { rd, .. }
-            | MInst::Symbol { rd, .. }
-            | MInst::ThreadAddr { rd, .. }
-            | MInst::FrameAddr { rd, .. }
-            | MInst::LabelAddr { rd, .. }
-            | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
+            MInst::Common(inst) => inst.visit_operands(v),
+            MInst::ThreadAddr { rd, .. } | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
             MInst::FrameStore { rt, .. } => v.reg_use(rt),
             MInst::SetIf { rd, cr, .. } => {
                 v.reg_use(cr);
@@ -292,26 +185,18 @@ impl MachInst for MInst {
                 v.reg_use(cr);
                 v.reg_reuse_def(rd, 0);
             }
-            MInst::Args { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_fixed_def(reg, *preg)),
-            MInst::Return { uses } => uses.iter_mut().for_each(|(reg, preg)| v.reg_fixed_use(reg, *preg)),
-            MInst::Call(info) | MInst::TailCall(info) => info.visit_operands(v),
             MInst::ThreadCall(info) => info.call.visit_operands(v),
-            MInst::TryCall(info) => info.visit_operands(v),
-            MInst::Landing { defs } => defs.iter_mut().for_each(|(reg, preg)| v.reg_entry_def(reg, *preg)),
             MInst::CondJump { cr, .. } | MInst::TrapIf { cr, .. } => v.reg_use(cr),
-            MInst::Table { index, .. } => v.reg_use(index),
             MInst::Atomic(atomic) => atomic.visit_operands(v),
-            MInst::Jump { .. } | MInst::Trap { .. } => {}
         }
     }
 
     fn clobbers(&self) -> UnitSet {
         match self {
-            MInst::Call(info) => info.clobbers,
-            MInst::TryCall(info) => info.call.clobbers,
             MInst::ThreadCall(info) => info.call.clobbers,
             // What the conditional store and the comparison before it set.
-            MInst::Atomic(_) | MInst::Table { .. } => regs::units(regs::cr(0)),
+            MInst::Atomic(_) | MInst::Common(Common::Table { .. }) => regs::units(regs::cr(0)),
+            MInst::Common(inst) => inst.clobbers(),
             _ => UnitSet::EMPTY,
         }
     }
@@ -325,48 +210,50 @@ impl MachInst for MInst {
     }
 
     fn as_jump(&self) -> Option<Label> {
-        match *self {
-            MInst::Jump { to } => Some(to),
+        match self {
+            MInst::Common(inst) => inst.as_jump(),
             _ => None,
         }
     }
 
     fn is_remat(&self) -> bool {
-        matches!(
-            self,
-            MInst::Const { .. }
-                | MInst::Float32 { .. }
-                | MInst::Float64 { .. }
-                | MInst::Symbol { .. }
-                | MInst::ThreadAddr { .. }
-                | MInst::FrameAddr { .. }
-        )
+        match self {
+            MInst::Common(inst) => inst.is_remat(),
+            MInst::ThreadAddr { .. } => true,
+            _ => false,
+        }
     }
 
     fn map_labels(&mut self, map: &mut dyn FnMut(Label) -> Label) {
         match self {
-            MInst::Jump { to } => *to = map(*to),
+            MInst::Common(inst) => inst.map_labels(map),
             MInst::CondJump { then, other, .. } => {
                 *then = map(*then);
                 *other = map(*other);
-            }
-            MInst::TryCall(info) => info.map_labels(map),
-            MInst::LabelAddr { label, .. } => *label = map(*label),
-            MInst::Table { info, .. } => {
-                info.default = map(info.default);
-                info.targets.iter_mut().for_each(|label| *label = map(*label));
             }
             _ => {}
         }
     }
 
+    /// NOTE[ppc64-carry]: the flag is the carry bit. Nothing that the allocator and the emitter insert sets it.
+    fn reads_flags(&self) -> bool {
+        self.real().is_some_and(|inst| inst.reads_flags().contains(Flags::CA))
+    }
+
+    fn sets_flags(&self) -> bool {
+        self.real().is_some_and(|inst| inst.sets_flags().contains(Flags::CA))
+    }
+
+    fn loses_flags(&self) -> bool {
+        match self {
+            MInst::Common(inst) => inst.is_call(),
+            MInst::ThreadCall(_) => true,
+            MInst::Atomic(atomic) => atomic.sets_carry(),
+            _ => false,
+        }
+    }
+
     fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        let area = |area: FrameArea, offset: i32| match area {
-            FrameArea::Slot(slot) => alloc::format!("[{slot}{offset:+}]"),
-            FrameArea::Incoming => alloc::format!("[incoming{offset:+}]"),
-            FrameArea::Record => alloc::format!("[record{offset:+}]"),
-            FrameArea::Outgoing => alloc::format!("[outgoing{offset:+}]"),
-        };
         let suffix = |data: &FrameData| match data {
             FrameData::Doubleword => "d",
             FrameData::Double => "fd",
@@ -375,13 +262,8 @@ impl MachInst for MInst {
         match self {
             MInst::Real(inst) => write!(out, "{inst}"),
             MInst::Access { inst, code } => write!(out, "{inst} ; {code}"),
+            MInst::Common(inst) => inst.print(out, &name),
             MInst::Move { rd, rm } => write!(out, "mr {}, {}", name(rd.to_reg()), name(*rm)),
-            MInst::Const { rd, value } => write!(out, "const {}, {value:#x}", name(rd.to_reg())),
-            MInst::Float32 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
-            MInst::Float64 { rd, bits } => write!(out, "float {}, {bits:#x}", name(rd.to_reg())),
-            MInst::Symbol { rd, symbol } => {
-                write!(out, "symbol {}, {}{:+}", name(rd.to_reg()), symbol.name, symbol.offset)
-            }
             MInst::ThreadAddr { rd, symbol } => {
                 write!(out, "thread {}, {}{:+}", name(rd.to_reg()), symbol.0, symbol.1)
             }
@@ -389,14 +271,13 @@ impl MachInst for MInst {
                 write!(out, "thread {}{:+} ", info.symbol.0, info.symbol.1)?;
                 info.call.print(out, &name)
             }
-            MInst::FrameAddr { rd, area: a, offset } => {
-                write!(out, "addr {}, {}", name(rd.to_reg()), area(*a, *offset))
+            MInst::FrameLoad { rd, area, offset, data } => {
+                write!(out, "l{} {}, ", suffix(data), name(rd.to_reg()))?;
+                area.print(out, *offset)
             }
-            MInst::FrameLoad { rd, area: a, offset, data } => {
-                write!(out, "l{} {}, {}", suffix(data), name(rd.to_reg()), area(*a, *offset))
-            }
-            MInst::FrameStore { rt, area: a, offset, data } => {
-                write!(out, "st{} {}, {}", suffix(data), name(*rt), area(*a, *offset))
+            MInst::FrameStore { rt, area, offset, data } => {
+                write!(out, "st{} {}, ", suffix(data), name(*rt))?;
+                area.print(out, *offset)
             }
             MInst::Transfer { rd, rm, kind } => {
                 let what = match kind {
@@ -418,40 +299,11 @@ impl MachInst for MInst {
                     name(*old)
                 )
             }
-            MInst::Args { defs } => {
-                write!(out, "args")?;
-                let defs = defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg));
-                print_places(out, defs)
-            }
-            MInst::Return { uses } => {
-                write!(out, "return")?;
-                print_places(out, uses.iter().copied())
-            }
-            MInst::Call(info) => info.print(out, &name),
-            MInst::TailCall(info) => {
-                write!(out, "tail ")?;
-                info.print(out, &name)
-            }
-            MInst::TryCall(info) => info.print(out, &name),
-            MInst::Landing { defs } => {
-                write!(out, "landing")?;
-                print_places(out, defs.iter().map(|(reg, preg)| (reg.to_reg(), *preg)))
-            }
-            MInst::LabelAddr { rd, label } => write!(out, "addr {}, {label}", name(rd.to_reg())),
             MInst::Atomic(atomic) => atomic.print(out, name),
-            MInst::Jump { to } => write!(out, "b {to}"),
             MInst::CondJump { cond, cr, then, other } => {
                 write!(out, "b{cond} {}, {then} else {other}", name(*cr))
             }
-            MInst::Table { index, info } => {
-                write!(out, "table {}, {}, [", name(*index), info.default)?;
-                for (i, label) in info.targets.iter().enumerate() {
-                    write!(out, "{}{label}", if i == 0 { "" } else { ", " })?;
-                }
-                write!(out, "]")
-            }
             MInst::TrapIf { cond, cr, code } => write!(out, "trap{cond} {}, {code}", name(*cr)),
-            MInst::Trap { code } => write!(out, "trap {code}"),
         }
     }
 }
@@ -461,12 +313,4 @@ fn name(reg: Reg) -> alloc::string::String {
         Some(preg) => reg_name(preg).to_string(),
         None => reg.to_string(),
     }
-}
-
-/// Prints ` %1=r3 %2=r4`.
-fn print_places(out: &mut impl fmt::Write, places: impl Iterator<Item = (Reg, PReg)>) -> fmt::Result {
-    for (reg, preg) in places {
-        write!(out, " {}={}", name(reg), reg_name(preg))?;
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use super::abi::AbiOptions;
 use super::emit::{self, Emit};
 use super::frame::{Frame, FrameOptions};
 use super::limit::Limit;
-use super::minst::{self, Features, Inst as RealInst, level};
+use super::minst::{self, Features, level};
 use super::pseudo::MInst;
 use super::regs::{self, RegOptions};
 use super::{lower, startup};
@@ -17,7 +17,7 @@ use crate::legalize::{self, Native, Runtime};
 use crate::machinst::buffer::IslandInfo;
 use crate::machinst::kept::{Keepable, KeptRegs};
 use crate::machinst::{
-    Buffer, EmitError, FrameNeeds, InstOutput, Label, Lower, Machine, Room, VCode, ValueRegs, compile,
+    Buffer, Emitter, FrameNeeds, InstOutput, Label, Lower, Machine, Room, ValueRegs, compile,
 };
 use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
@@ -29,8 +29,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use target_lexicon::Triple;
-use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, SigRef, TrapCode, Type, types};
-use windlass_regalloc::{Allocation, Output, PReg, RegClass, RegFile};
+use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, Type, types};
+use windlass_regalloc::{Output, PReg, RegClass, RegFile};
 
 /// What distinguishes one PowerPC target from another before any setting.
 struct Variant {
@@ -331,26 +331,11 @@ impl Machine for Ppc64Target {
     fn gen_constant(&self, cx: &mut Lower<'_, Self>, ty: Type, bits: u64) -> Option<ValueRegs> {
         lower::gen_constant(cx, ty, bits)
     }
-    fn gen_entry(&self, cx: &mut Lower<'_, Self>) {
-        super::call::gen_entry(cx);
-    }
-    fn gen_try_return(&self, cx: &mut Lower<'_, Self>, inst: Inst, sig: SigRef) -> Option<InstOutput> {
-        crate::machinst::abi::try_return(cx, inst, sig)
-    }
     fn set_class(&self, n: u8) -> RegClass {
         regs::set_class(n)
     }
     fn gen_move(&self, to: WritableReg, from: Reg) -> MInst {
         MInst::Move { rd: to, rm: from }
-    }
-    fn gen_landing(&self, cx: &mut Lower<'_, Self>) -> Option<InstOutput> {
-        Some(super::call::gen_landing(cx))
-    }
-    fn gen_jump(&self, label: Label) -> MInst {
-        MInst::Jump { to: label }
-    }
-    fn check_selected(&self, vcode: &VCode<MInst>) -> Result<(), CompileError> {
-        check_flags(vcode)
     }
 
     fn frame(&self, func: &Function, needs: &FrameNeeds, allocation: &Output) -> Result<Frame, CompileError> {
@@ -387,61 +372,7 @@ impl Machine for Ppc64Target {
         let Room { bytes, fixups, pool_bytes } = emit::PROLOGUE_ROOM;
         Room { bytes: bytes + limit.bytes, fixups: fixups + limit.fixups, pool_bytes }
     }
-    fn emit_prologue(&self, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
-        Emit { target: self, frame, buf }.prologue()
+    fn emitter<'a>(&'a self, frame: &'a Frame, buf: &'a mut Buffer) -> impl Emitter<Inst = MInst> + 'a {
+        Emit { target: self, frame, buf }
     }
-    fn emit(
-        &self,
-        inst: &MInst,
-        frame: &Frame,
-        next: Option<Label>,
-        buf: &mut Buffer,
-    ) -> Result<(), EmitError> {
-        Emit { target: self, frame, buf }.inst(inst, next)
-    }
-    fn emit_move(
-        &self,
-        from: Allocation,
-        to: Allocation,
-        class: RegClass,
-        frame: &Frame,
-        buf: &mut Buffer,
-    ) -> Result<(), EmitError> {
-        Emit { target: self, frame, buf }.alloc_move(from, to, class)
-    }
-    fn emit_trap(&self, code: TrapCode, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
-        Emit { target: self, frame, buf }.inst(&MInst::Trap { code }, None)
-    }
-    fn emit_padding(&self, bytes: u32, frame: &Frame, buf: &mut Buffer) -> Result<(), EmitError> {
-        let mut emit = Emit { target: self, frame, buf };
-        for _ in 0..bytes.div_ceil(4) {
-            emit.real(&RealInst::Nop)?;
-        }
-        Ok(())
-    }
-}
-
-/// NOTE[ppc64-carry]: the carry bit is no register of the allocator's. Rules emit what sets it right before what
-/// reads it, with nothing between that sets it; what the allocator and the emitter insert never does. This
-/// checks the rules.
-fn check_flags(vcode: &VCode<MInst>) -> Result<(), CompileError> {
-    if !cfg!(debug_assertions) {
-        return Ok(());
-    }
-    for block in 0..vcode.num_blocks() {
-        let mut known = false;
-        for inst in &vcode.insts[vcode.block_range(block)] {
-            if inst.reads_flags() && !known {
-                return Err(CompileError::Internal {
-                    stage: "selection",
-                    what: format!("{inst:?} reads the carry that nothing in its block has set"),
-                });
-            }
-            known |= inst.sets_flags();
-            if inst.sets_flags() && inst.real().is_none() {
-                known = false;
-            }
-        }
-    }
-    Ok(())
 }

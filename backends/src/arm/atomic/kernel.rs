@@ -5,8 +5,8 @@ use crate::arm::emit::Emit;
 use crate::arm::imm::{Cond, Offset12, known};
 use crate::arm::kernel::Helper;
 use crate::arm::minst::Inst;
-use crate::arm::pseudo::FrameArea;
 use crate::arm::regs;
+use crate::machinst::pseudo::FrameArea;
 use crate::machinst::{EmitError, Reg, WritableReg};
 use windlass_ir::TrapCode;
 

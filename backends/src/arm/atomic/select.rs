@@ -1,9 +1,10 @@
 //! What the rules for atomic accesses call.
 
 use super::{Atomic, Change, KERNEL_BYTES, KERNEL64_BYTES, KERNEL64_REPLACEMENT, Width, bitwise};
-use crate::arm::lower::{Lower, Way, is_swapped};
-use crate::arm::pseudo::{FrameArea, MInst};
+use crate::arm::lower::{Lower, Way};
+use crate::arm::pseudo::MInst;
 use crate::arm::regs;
+use crate::machinst::pseudo::FrameArea;
 use crate::machinst::{Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use windlass_ir::{MemFlags, Type};
@@ -26,8 +27,8 @@ fn pair(x: ValueRegs) -> [Reg; 2] {
 }
 
 /// Must what is there be turned around in the loop?
-fn turns<R>(flags: MemFlags, change: &Change<R>) -> bool {
-    matches!(change, Change::Rmw(op, _) if is_swapped(flags) && !bitwise(*op))
+fn turns<R>(cx: &Lower<'_>, flags: MemFlags, change: &Change<R>) -> bool {
+    matches!(change, Change::Rmw(op, _) if cx.is_swapped(flags) && !bitwise(*op))
 }
 
 /// A change of a value of at most a word, with an exclusive access of its size or of a word by the kernel.
@@ -39,7 +40,7 @@ pub(in crate::arm) fn whole(
     address: Reg,
     change: Change<Reg>,
 ) -> Reg {
-    let swapped = turns(flags, &change) && ty.bytes() > 1;
+    let swapped = turns(cx, flags, &change) && ty.bytes() > 1;
     let width = Width { bytes: ty.bytes() as u8, swapped, code: flags.trap_code() };
     let old = cx.temp(regs::GPR);
     let atomic = match (way, change) {
@@ -64,7 +65,7 @@ pub(in crate::arm) fn part(
     (address, below): (Reg, Reg),
     change: Change<Reg>,
 ) -> Reg {
-    let swapped = turns(flags, &change) && ty.bytes() > 1;
+    let swapped = turns(cx, flags, &change) && ty.bytes() > 1;
     let width = Width { bytes: ty.bytes() as u8, swapped, code: flags.trap_code() };
     let old = cx.temp(regs::GPR);
     let atomic = match way {
@@ -86,7 +87,7 @@ pub(in crate::arm) fn wide(
     address: Reg,
     change: Change<ValueRegs>,
 ) -> ValueRegs {
-    let (swapped, code) = (turns(flags, &change), flags.trap_code());
+    let (swapped, code) = (turns(cx, flags, &change), flags.trap_code());
     let old = [cx.temp(regs::GPR), cx.temp(regs::GPR)];
     let atomic = match (way, change) {
         (Way::Exclusive, Change::Rmw(op, operand)) => {
