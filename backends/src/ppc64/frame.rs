@@ -250,6 +250,10 @@ impl Emit<'_> {
             self.probe(self.frame.tail_bytes)?;
             self.move_header(-(self.frame.tail_bytes as i32))?;
         }
+        // Before anything is saved: a page may be smaller than what is saved below the stack pointer.
+        if !self.frame.in_red_zone {
+            self.probe(self.frame.size)?;
+        }
         if self.frame.saves_lr {
             self.real(&Inst::Mflr { rt: w(ZERO) })?;
             self.store_near(ZERO, SAVED_LR)?;
@@ -265,7 +269,6 @@ impl Emit<'_> {
             self.save(preg, -8 * n, false)?;
         }
         if !frame.in_red_zone {
-            self.probe(frame.size)?;
             let size = -(frame.size as i32);
             match DsOffset::new(size.into()) {
                 Some(d) => self.real(&Inst::Stdu { ra: w(SP), ra_in: SP, rs: SP, d })?,
