@@ -265,11 +265,25 @@ pub trait TargetBuilder {
     /// No such setting, or no such value.
     fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), SettingError>;
 
+    /// What there is to choose from besides the settings that every target has.
+    fn choices(&self) -> Choices;
+
     /// The target.
     ///
     /// # Errors
     /// Settings that do not go together.
     fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError>;
+}
+
+/// What a target's own settings are, for those who try them all.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Choices {
+    /// Features that it does not have by itself. Some need an emulator that has them.
+    pub features: Vec<&'static str>,
+    /// Booleans of its own.
+    pub switches: Vec<&'static str>,
+    /// Registers that `reserved_regs` takes.
+    pub reservable: Vec<&'static str>,
 }
 
 /// A row of the registry.

@@ -24,7 +24,7 @@ use crate::machinst::{
 };
 use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
-use crate::target::{ElfInfo, Emulator, Startup, Target, TargetBuilder, TargetEntry, VCodeStage};
+use crate::target::{Choices, ElfInfo, Emulator, Startup, Target, TargetBuilder, TargetEntry, VCodeStage};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -169,7 +169,7 @@ impl TargetBuilder for ArmBuilder {
             return Err(SettingError(format!("{target} has no setting or feature '{name}'")));
         };
         if parse_bool(name, value)? {
-            self.features = self.features.union(feature);
+            self.features = self.features.union(level::closure(feature));
         } else if self.variant.features.contains(feature) {
             let target = self.variant.name;
             return Err(SettingError(format!(
@@ -179,6 +179,17 @@ impl TargetBuilder for ArmBuilder {
             self.features = self.features.without(feature);
         }
         Ok(())
+    }
+
+    fn choices(&self) -> Choices {
+        let own = self.variant.features;
+        let features = Features::NAMES.iter().filter(|(_, feature)| !own.contains(*feature));
+        let reservable = ["r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "d8", "d11", "d15"];
+        Choices {
+            features: features.map(|&(name, _)| name).collect(),
+            switches: vec!["strict_alignment", "kernel_helpers"],
+            reservable: reservable.to_vec(),
+        }
     }
 
     fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
@@ -361,7 +372,13 @@ impl Target for ArmTarget {
     }
     fn emulator(&self) -> &Emulator {
         let newer = Features::IDIV.union(Features::VFP4);
-        if self.features.without(newer) == self.features { &self.variant.emulator } else { &CORTEX_A15 }
+        if self.features.without(newer) != self.features {
+            &CORTEX_A15
+        } else if self.variant.features.contains(self.features) {
+            &self.variant.emulator
+        } else {
+            &ARMV7HF_VARIANT.emulator
+        }
     }
     fn startup(&self) -> Startup {
         startup::startup(!self.soft_float(), self.features.contains(Features::V6K))

@@ -22,11 +22,12 @@ use crate::machinst::{
 use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
 use crate::target::{
-    ElfInfo, Emulator, FunctionSymbols, Startup, Target, TargetBuilder, TargetEntry, VCodeStage,
+    Choices, ElfInfo, Emulator, FunctionSymbols, Startup, Target, TargetBuilder, TargetEntry, VCodeStage,
 };
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use target_lexicon::Triple;
 use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, Type, types};
@@ -126,6 +127,16 @@ impl TargetBuilder for Ppc64Builder {
             self.features = self.features.without(feature);
         }
         Ok(())
+    }
+
+    fn choices(&self) -> Choices {
+        let own = self.variant.features;
+        let features = Features::NAMES.iter().filter(|(_, feature)| !own.contains(*feature));
+        Choices {
+            features: features.map(|&(name, _)| name).collect(),
+            switches: vec!["toc_free"],
+            reservable: vec!["r14", "r15", "r20", "r29", "r30", "r31", "f14", "f20", "f31"],
+        }
     }
 
     fn build(self: Box<Self>) -> Result<Box<dyn Target>, SettingError> {
