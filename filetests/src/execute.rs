@@ -5,6 +5,7 @@
 //! calls. A line is one check for each target, and one for each machine that no target has. A check of a
 //! target holds if all three agree: the interpreter, the emulated program, and the line.
 
+use crate::data;
 use crate::guest::{self, CallOutcome, GuestCall, GuestOptions};
 use crate::report::Outcome;
 use crate::runner::{FileRun, TestTarget};
@@ -105,10 +106,15 @@ pub fn interpret(
 ) -> Result<Vec<CallResult>, String> {
     let program = Program::new(functions, machine).map_err(|e| e.to_string())?;
     let config = Config { fuel: Some(fuel), max_stack_bytes: STACK_BYTES, ..Config::default() };
-    // Programs define no data, so that one machine serves all calls: each finds what an earlier one left
-    // in its stack slots, as it would on a real machine.
+    // One machine serves all calls: each finds what an earlier one left in its stack slots and data, as it would on
+    // a real machine. The pinned register is 0, as it is there.
     let mut interpreter = Interpreter::new(&program, config);
-    Ok(calls.iter().map(|(name, args)| interpreter.run(name, args).into()).collect())
+    data::define(&mut interpreter, functions);
+    let run = |&(name, args): &(&ExternalName, &[DataValue])| {
+        interpreter.set_pinned_reg(0);
+        interpreter.run(name, args).into()
+    };
+    Ok(calls.iter().map(run).collect())
 }
 
 /// Compiles functions for a target and adds them to a module.
@@ -125,6 +131,7 @@ pub fn compile_all(
         let code = target.compile(func, cx).map_err(|e| (i, e))?;
         module.add_function(func.name.clone(), code);
     }
+    data::add(&mut module, functions);
     Ok(module)
 }
 

@@ -26,6 +26,7 @@
 pub mod abi;
 pub mod commands;
 pub mod coverage;
+pub mod data;
 pub mod diff;
 pub mod execute;
 pub mod filecheck;

@@ -1,13 +1,16 @@
 //! What is checked of a program, and a program that fails made small.
 
 use super::settings::Setup;
+use crate::data;
 use crate::guest::{self, CallOutcome, GuestCall, GuestError, GuestOptions};
 use crate::reduce::{self, Case};
+use crate::targets::machine_of;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use windlass::link::Module;
+use windlass::unwind::UNCAUGHT;
 use windlass::{CompiledCode, Context, Target};
 use windlass_ir::interp::{Config, Interpreter, Machine, Outcome, Program};
 use windlass_ir::text::{Expectation, Invocation, RunCommand, parse_function};
@@ -67,6 +70,7 @@ impl Failure {
                 let expected = match **expected {
                     Outcome::Return(_) => "return",
                     Outcome::Trap { .. } => "trap",
+                    Outcome::Throw(_) => "throw",
                     _ => "other",
                 };
                 let found = match **found {
@@ -109,6 +113,8 @@ pub struct Counts {
     pub calls: u64,
     /// Of these trapped.
     pub traps: u64,
+    /// Of these ended with an exception that nobody caught.
+    pub throws: u64,
     /// Calls that took too long in the interpreter.
     pub skipped: u64,
     /// Bytes of code.
@@ -216,6 +222,8 @@ impl<'t> Checker<'t> {
         };
         let config = Config { fuel: Some(FUEL), max_stack_bytes: 8 << 20, ..Config::default() };
         let mut interpreter = Interpreter::new(&program, config);
+        data::define(&mut interpreter, functions);
+        data::add(module, functions);
         let signatures: HashMap<&ExternalName, &Signature> =
             functions.iter().map(|func| (&func.name, &func.signature)).collect();
         let mut expected = Vec::new();
@@ -223,15 +231,12 @@ impl<'t> Checker<'t> {
         let mut compared = Vec::new();
         for call in calls {
             let Some(&signature) = signatures.get(&call.func) else { continue };
+            interpreter.set_pinned_reg(0);
             match interpreter.run(&call.func, &call.args) {
                 Outcome::OutOfFuel => counts.skipped += 1,
-                outcome @ (Outcome::Return(_) | Outcome::Trap { .. }) => {
-                    // How much stack there is depends on the machine.
-                    if matches!(outcome, Outcome::Trap { code: TrapCode::STACK_OVERFLOW, .. }) {
-                        counts.skipped += 1;
-                        continue;
-                    }
+                outcome @ (Outcome::Return(_) | Outcome::Trap { .. } | Outcome::Throw(_)) => {
                     counts.traps += u64::from(matches!(outcome, Outcome::Trap { .. }));
+                    counts.throws += u64::from(matches!(outcome, Outcome::Throw(_)));
                     guest_calls.push(GuestCall { function: &call.func, signature, args: &call.args });
                     expected.push(outcome);
                     compared.push(call);
@@ -263,8 +268,11 @@ fn agree(expected: &Outcome, found: &CallOutcome) -> bool {
     match (expected, found) {
         (Outcome::Return(expected), CallOutcome::Returned(found)) => expected == found,
         (Outcome::Trap { code: expected, at }, CallOutcome::Trapped { code: found, place }) => {
-            expected == found && at.func == place.function
+            // Below its limit the stack traps at the call for the interpreter, in the callee for a machine.
+            expected == found && (at.func == place.function || *expected == TrapCode::STACK_OVERFLOW)
         }
+        // In the run-time library.
+        (Outcome::Throw(_), CallOutcome::Trapped { code, .. }) => *code == UNCAUGHT,
         _ => false,
     }
 }
@@ -302,6 +310,18 @@ impl Case {
     }
 }
 
+/// Do the calls come to the same whatever is in memory that nobody wrote?
+fn has_one_meaning(functions: &[Function], calls: &[Invocation], machine: Machine) -> bool {
+    let Ok(program) = Program::new(functions, machine) else { return true };
+    let outcomes = [0, 0xa5].map(|stack_fill| {
+        let config = Config { fuel: Some(FUEL), max_stack_bytes: 8 << 20, stack_fill, ..Config::default() };
+        let mut interpreter = Interpreter::new(&program, config);
+        data::define(&mut interpreter, functions);
+        calls.iter().map(|call| interpreter.run(&call.func, &call.args)).collect::<Vec<_>>()
+    });
+    outcomes[0] == outcomes[1]
+}
+
 /// Makes the functions of a failure small. `None` if it does not show outside of its program.
 pub fn shrink(
     checker: &mut Checker<'_>,
@@ -313,6 +333,9 @@ pub fn shrink(
     let kind = failure.kind();
     let mut fails = |case: &Case| {
         let calls: Vec<_> = case.commands.iter().map(|command| command.invocation().clone()).collect();
+        if !has_one_meaning(&case.functions, &calls, machine_of(checker.target)) {
+            return false;
+        }
         match checker.check(&case.functions, &calls) {
             Ok((failures, _)) => failures.iter().any(|failure| failure.kind() == kind),
             Err(_) => false,
@@ -348,10 +371,13 @@ pub fn filetest(
     }
     // What the interpreter gives now that the functions are small.
     let expected = |call: &Invocation| {
-        let machine = Machine::of(&case.functions, windlass_ir::Endianness::Little);
-        let program = Program::new(&case.functions, machine.unwrap_or(Machine::LE32)).ok()?;
+        let machine = setup.target(target).map(|target| machine_of(&*target)).unwrap_or(Machine::LE32);
+        let program = Program::new(&case.functions, machine).ok()?;
         let config = Config { fuel: Some(FUEL), ..Config::default() };
-        match Interpreter::new(&program, config).run(&call.func, &call.args) {
+        let mut interpreter = Interpreter::new(&program, config);
+        data::define(&mut interpreter, &case.functions);
+        match interpreter.run(&call.func, &call.args) {
+            Outcome::Throw(_) => Some(Expectation::Traps(UNCAUGHT)),
             Outcome::Return(values) => Some(Expectation::Equals(values)),
             Outcome::Trap { code, .. } => Some(Expectation::Traps(code)),
             _ => None,

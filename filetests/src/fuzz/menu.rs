@@ -10,10 +10,12 @@ use windlass::builtins::library;
 use windlass::{CompileError, Context, Target};
 use windlass_ir::types::{self, Type};
 use windlass_ir::{
-    AbiParam, AtomicRmwOp, Ctrl, Endianness, ExternalName, Format, FuncCursor, Function, Ieee32, Ieee64,
-    InstBuilder, InstData, IntCC, MemFlags, Opcode, OpcodeDef, Signature, StackSlotData, TrapCode, Ty, Value,
+    AbiParam, ArgumentPurpose, AtomicRmwOp, BlockCall, Ctrl, Endianness, ExternalName, Format, FuncCursor,
+    Function, Ieee32, Ieee64, InstBuilder, InstData, IntCC, MemFlags, Opcode, OpcodeDef, Signature,
+    StackSlotData, TrapCode, Ty, Value,
 };
 use windlass_ir::{CallConv, ExtFuncData, FloatCC};
+use windlass_ir::{ExceptionItem, ExceptionTableData, GlobalValueData, StructArg};
 
 /// An operation at its types.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,6 +64,20 @@ pub struct Menu {
     pub tail_calls: bool,
     /// `br_table`.
     pub tables: bool,
+    /// `try_call`, and the run-time library's routine that throws.
+    pub exceptions: bool,
+    /// Conventions with structures by value.
+    pub structs: Vec<CallConv>,
+    /// Results in memory (`sret`), contexts (`vmctx`) and limits of the stack.
+    pub contexts: bool,
+    /// `symbol_value`.
+    pub symbols: bool,
+    /// `tls_value`.
+    pub thread_locals: bool,
+    /// `get_pinned_reg` and `set_pinned_reg`.
+    pub pinned: bool,
+    /// `get_stack_pointer`.
+    pub stack_pointer: bool,
     /// Instructions without operands, results and meaning: `nop`, `fence`.
     pub idle: Vec<Opcode>,
 }
@@ -73,7 +89,10 @@ const SCALARS: &[Type] =
 impl Menu {
     /// Asks a target.
     pub fn of(target: &dyn Target) -> Menu {
-        let support = library(target).unwrap_or_default().into_iter().map(|func| func.name).collect();
+        let routines = target.machine_routines().into_iter().chain(target.startup().threads);
+        let support = library(target).unwrap_or_default().into_iter().map(|func| func.name);
+        let support: Vec<_> = support.chain(routines.map(|(name, _)| ExternalName::Symbol(name))).collect();
+        let throws = support.contains(&ExternalName::symbol("__windlass_throw"));
         let mut probe = Probe { target, support, cx: Context::new() };
         let mut groups: Vec<Vec<Operation>> = Vec::new();
         let mut accesses = Vec::new();
@@ -100,6 +119,13 @@ impl Menu {
             indirect_calls: probe.indirect_call(),
             tail_calls: probe.tail_call(false) && probe.tail_call(true),
             tables: probe.table(),
+            exceptions: throws && probe.try_call(),
+            structs: conventions.into_iter().filter(|&convention| probe.structure(convention)).collect(),
+            contexts: probe.context(),
+            symbols: probe.symbol(false),
+            thread_locals: probe.symbol(true),
+            pinned: probe.pinned(),
+            stack_pointer: probe.stack_pointer(),
             idle: [Opcode::Nop, Opcode::Fence, Opcode::SequencePoint]
                 .into_iter()
                 .filter(|&opcode| probe.idle(opcode))
@@ -290,7 +316,13 @@ impl Probe<'_> {
         match self.target.compile(func, &mut self.cx) {
             Ok(code) => code.relocs.iter().all(|reloc| {
                 let own = func.dfg.ext_funcs.values().any(|callee| callee.name == reloc.symbol);
-                own || self.support.contains(&reloc.symbol)
+                let data = func.global_values.values().any(
+                    |value| matches!(value, GlobalValueData::Symbol { name, .. } if *name == reloc.symbol),
+                );
+                // The linker's own.
+                let toc =
+                    self.target.elf().functions.has_toc() && reloc.symbol == ExternalName::symbol(".TOC.");
+                own || data || toc || self.support.contains(&reloc.symbol)
             }),
             Err(CompileError::Unsupported { .. } | CompileError::Verify(_)) => false,
             Err(_) => true,
@@ -407,6 +439,83 @@ impl Probe<'_> {
             at.ins().br_table(args[0], table);
             at.insert_block(block);
             Some(Vec::new())
+        })
+    }
+
+    fn try_call(&mut self) -> bool {
+        self.function(&[], &[], CallConv::SystemV, |at, _| {
+            let block = at.func.dfg.make_block();
+            let sig = at.func.dfg.signatures.push(Signature::new(CallConv::SystemV));
+            let name = ExternalName::symbol("other");
+            let callee = at.func.dfg.ext_funcs.push(ExtFuncData { name, signature: sig, colocated: true });
+            let normal = BlockCall::new(block, [], &mut at.func.dfg.block_args);
+            let items = vec![ExceptionItem::Default(normal)];
+            let table = at.func.dfg.exception_tables.push(ExceptionTableData { sig, normal, items });
+            at.ins().try_call(callee, &[], table);
+            at.insert_block(block);
+            Some(Vec::new())
+        })
+    }
+
+    fn structure(&mut self, convention: CallConv) -> bool {
+        let purpose = ArgumentPurpose::StructArgument(StructArg::new(12));
+        self.special(purpose, convention)
+    }
+
+    fn context(&mut self) -> bool {
+        self.special(ArgumentPurpose::StructReturn, CallConv::SystemV)
+            && self.special(ArgumentPurpose::VMContext, CallConv::SystemV)
+    }
+
+    /// Passes a stack slot's address as a parameter of this purpose, and gets one: if that is a context, it is
+    /// the stack's limit.
+    fn special(&mut self, purpose: ArgumentPurpose, convention: CallConv) -> bool {
+        let address = self.target.address_type();
+        let mut signature = Signature::new(convention);
+        signature.params.push(AbiParam::special(address, purpose));
+        let mut func = Function::new(ExternalName::symbol("probe"), signature.clone());
+        if purpose == ArgumentPurpose::VMContext {
+            func.stack_limit = Some(func.global_values.push(GlobalValueData::VMContext));
+        }
+        let block = func.dfg.make_block();
+        func.dfg.append_block_param(block, address);
+        let slot = func.stack_slots.push(StackSlotData { size: 64, align_shift: 4, key: None });
+        let mut at = FuncCursor::new(&mut func);
+        at.insert_block(block);
+        let signature = at.func.dfg.signatures.push(signature);
+        let name = ExternalName::symbol("other");
+        let callee = at.func.dfg.ext_funcs.push(ExtFuncData { name, signature, colocated: true });
+        let p = at.ins().stack_addr(address, slot, 0);
+        at.ins().call(callee, &[p]);
+        at.ins().return_(&[]);
+        self.compiles(&func)
+    }
+
+    fn symbol(&mut self, tls: bool) -> bool {
+        let address = self.target.address_type();
+        self.function(&[], &[address], CallConv::SystemV, |at, _| {
+            let name = ExternalName::symbol("data");
+            let data = GlobalValueData::Symbol { name, offset: 0, colocated: true, tls };
+            let value = at.func.global_values.push(data);
+            let v =
+                if tls { at.ins().tls_value(address, value) } else { at.ins().symbol_value(address, value) };
+            Some(vec![v])
+        })
+    }
+
+    fn pinned(&mut self) -> bool {
+        let address = self.target.address_type();
+        self.function(&[], &[address], CallConv::SystemV, |at, _| {
+            let v = at.ins().get_pinned_reg(address);
+            at.ins().set_pinned_reg(v);
+            Some(vec![v])
+        })
+    }
+
+    fn stack_pointer(&mut self) -> bool {
+        let address = self.target.address_type();
+        self.function(&[], &[address], CallConv::SystemV, |at, _| {
+            Some(vec![at.ins().get_stack_pointer(address)])
         })
     }
 

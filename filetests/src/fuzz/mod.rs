@@ -33,7 +33,8 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use windlass::{SettingError, Target};
+use windlass::target::Choices;
+use windlass::{SettingError, Target, lookup};
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -101,6 +102,8 @@ pub struct Report {
     pub calls: u64,
     /// Calls of these that trapped.
     pub traps: u64,
+    /// Calls that ended with an exception that nobody caught.
+    pub throws: u64,
     /// Calls that took too long in the interpreter, and were not compared.
     pub skipped: u64,
     /// Bytes of machine code.
@@ -117,6 +120,7 @@ impl Report {
         self.instructions += other.instructions;
         self.calls += other.calls;
         self.traps += other.traps;
+        self.throws += other.throws;
         self.skipped += other.skipped;
         self.code_bytes += other.code_bytes;
         self.failures.extend(other.failures);
@@ -129,13 +133,14 @@ impl fmt::Display for Report {
         let minute = self.functions as f64 / seconds.max(1e-9) * 60.0;
         write!(
             f,
-            "{} functions ({} instructions, {} bytes of code), {} calls compared ({} trapped, {} skipped) in {seconds:.1} s: \
+            "{} functions ({} instructions, {} bytes of code), {} calls compared ({} trapped, {} threw, {} skipped) in {seconds:.1} s: \
              {minute:.0} functions a minute; {} failures",
             self.functions,
             self.instructions,
             self.code_bytes,
             self.calls,
             self.traps,
+            self.throws,
             self.skipped,
             self.failures.len()
         )
@@ -191,6 +196,7 @@ pub fn fuzz_with(
 ) -> Result<Report, FuzzError> {
     let start = Instant::now();
     let menu = Menu::of(&*make(&Setup::plain(&options.settings))?);
+    let choices = lookup(options.target.split_whitespace().next().unwrap_or(""))?.choices();
     let batches = options.count.div_ceil(options.batch.max(1) as u64);
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
@@ -203,7 +209,7 @@ pub fn fuzz_with(
                     if batch >= batches || stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let result = run_batch(options, make, &menu, batch);
+                    let result = run_batch(options, make, (&menu, &choices), batch);
                     let Ok(mut total) = total.lock() else { break };
                     match result {
                         Ok(report) => total.0.add(report),
@@ -231,15 +237,27 @@ pub fn fuzz_with(
 }
 
 /// One program: generated, compiled, run, compared.
-fn run_batch(options: &Options, make: &MakeTarget<'_>, menu: &Menu, batch: u64) -> Result<Report, FuzzError> {
+fn run_batch(
+    options: &Options,
+    make: &MakeTarget<'_>,
+    (menu, choices): (&Menu, &Choices),
+    batch: u64,
+) -> Result<Report, FuzzError> {
     let mut random = Random::part(options.seed, batch);
     let fixed = &options.settings;
-    let setup = if options.stress { Setup::random(fixed, batch, &mut random) } else { Setup::plain(fixed) };
+    let plain = Setup::plain(fixed);
+    let setup = if options.stress {
+        let works = |setup: &Setup| make(setup).is_ok();
+        Setup::random(fixed, choices, batch, &mut random, &works)
+    } else {
+        plain.clone()
+    };
     let target = make(&setup)?;
-    let functions = generate::program(menu, &mut random, options.batch.max(1));
+    let own = Setup(setup.0[plain.0.len()..].to_vec()).changes_operations().then(|| Menu::of(&*target));
+    let functions = generate::program(own.as_ref().unwrap_or(menu), &mut random, options.batch.max(1));
     let mut checker = Checker::new(&*target);
     let mut calls = Vec::new();
-    for func in &functions {
+    for func in functions.iter().filter(|func| generate::is_plain(&func.signature)) {
         for _ in 0..options.calls {
             calls.push(windlass_ir::text::Invocation {
                 func: func.name.clone(),
@@ -253,6 +271,7 @@ fn run_batch(options: &Options, make: &MakeTarget<'_>, menu: &Menu, batch: u64) 
     report.instructions = counts.instructions;
     report.calls = counts.calls;
     report.traps = counts.traps;
+    report.throws = counts.throws;
     report.skipped = counts.skipped;
     report.code_bytes = counts.code_bytes;
     // One failure of a kind is enough: the others are likely the same fault.

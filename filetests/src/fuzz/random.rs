@@ -54,12 +54,12 @@ impl Random {
     }
 
     /// Bits of an integer `width` bits wide, of the kinds that go wrong: boundary values, single bits, runs of ones,
-    /// immediates of machine instructions; sometimes anything.
+    /// immediates of machine instructions and their neighbours, divisors; sometimes anything.
     pub fn number(&mut self, width: u32) -> u128 {
         let k = self.below(width as usize) as u32;
         let bit = 1u128 << k;
         let low = u128::from(self.bits());
-        let bits = match self.below(14) {
+        let bits = match self.below(18) {
             0 | 1 => low & 15,
             2 => (low & 15).wrapping_neg(),
             3 => bit,
@@ -90,9 +90,39 @@ impl Random {
                     [0, 0, 1, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, u32::MAX, u32::MAX - 1];
                 (0..4).fold(0, |bits, _| bits << 32 | u128::from(WORDS[self.below(WORDS.len())]))
             }
+            13 => self.run_of_ones(width),
+            14 => self.run_of_ones(32) | if self.chance(30) { u128::MAX << 32 } else { 0 },
+            15 => self.edge(),
+            16 => self.divisor(),
             _ => low << 64 | u128::from(self.bits()),
         };
         bits & (u128::MAX >> (128 - width))
+    }
+
+    /// Ones next to each other in a number `width` bits wide, sometimes from its top round to its bottom.
+    pub fn run_of_ones(&mut self, width: u32) -> u128 {
+        let all = u128::MAX >> (128 - width);
+        let ones = all >> self.below(width as usize);
+        let by = self.below(width as usize) as u32;
+        (ones << by | ones >> ((width - by) % width)) & all
+    }
+
+    /// A number near the last that fits the signed or unsigned immediates of machine instructions.
+    fn edge(&mut self) -> u128 {
+        const WIDTHS: [u32; 14] = [5, 7, 8, 11, 12, 13, 15, 16, 17, 31, 32, 33, 34, 63];
+        let edge = 1u128 << WIDTHS[self.below(WIDTHS.len())];
+        // A page of 64 KiB more or less: what the upper of two instructions has.
+        let upper = if self.chance(25) { (self.below(5) as u128) << 16 } else { 0 };
+        let near = (edge + upper).wrapping_add(self.below(5) as u128).wrapping_sub(2);
+        if self.chance(50) { near } else { near.wrapping_neg() }
+    }
+
+    /// A divisor: a small number, often odd, times a power of two.
+    fn divisor(&mut self) -> u128 {
+        const ODD: [u128; 12] = [1, 3, 5, 7, 9, 11, 13, 25, 125, 641, 1_000_000_007, 0x1_0000_0001];
+        let odd = ODD[self.below(ODD.len())];
+        let even = odd << if self.chance(50) { 0 } else { self.below(40) };
+        if self.chance(75) { even } else { even.wrapping_neg() }
     }
 }
 
@@ -105,6 +135,20 @@ mod tests {
         let mut random = Random::new(1_234_567);
         let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(expected.map(|_| random.bits()), expected);
+    }
+
+    #[test]
+    fn runs_of_ones_are_one_run_of_a_circle() {
+        let mut random = Random::new(3);
+        for width in [8, 16, 32, 64, 128] {
+            let all = u128::MAX >> (128 - width);
+            for _ in 0..1000 {
+                let ones = random.run_of_ones(width);
+                // Where the bit above differs: at both ends of the run, or nowhere.
+                let next = (ones >> 1 | ones << (width - 1)) & all;
+                assert!(ones != 0 && ones <= all && (ones ^ next).count_ones() <= 2, "{ones:#x} of {width}");
+            }
+        }
     }
 
     #[test]

@@ -42,6 +42,11 @@ fn what_a_target_compiles_is_on_the_menu() {
         assert!(menu.find(Opcode::UaddOverflowCin, ty, &[ty, ty, I8]).is_some(), "uadd_overflow_cin.{ty}");
     }
     assert!(menu.tables && menu.indirect_calls && menu.conventions.len() == 3);
+    assert!(
+        menu.exceptions && menu.contexts && menu.symbols && menu.thread_locals && menu.stack_pointer,
+        "{menu:?}"
+    );
+    assert!(!menu.structs.is_empty() && !menu.pinned);
     assert!(menu.accesses.iter().filter(|access| access.any_order).count() >= 20);
 }
 

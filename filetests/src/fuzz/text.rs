@@ -4,6 +4,8 @@
 //! to six places: bytes and tokens cut, doubled, moved and replaced; most changes keep the text close to the language
 //! (other entities, types, opcodes, numbers), so that some inputs reach the verifier and some pass it.
 //!
+//! What the verifier accepts is compiled for a target, if there is one: that may be refused, but by name.
+//!
 //! An input must not make anything panic, must be done in good time and in bounded memory; what the parser accepts must
 //! print to a text that reads back and prints the same; what the verifier accepts it must accept again then.
 //!
@@ -18,11 +20,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use windlass::{CompileError, Context, Target};
 use windlass_ir::text::{ParseOptions, parse_function, parse_run_command, parse_test_file};
-use windlass_ir::{ExternalName, Opcode, Verifier};
+use windlass_ir::{ExternalName, Function, Opcode, Verifier};
 
 /// What to do.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TextOptions {
     /// Equal seeds make equal inputs.
     pub seed: u64,
@@ -32,6 +35,8 @@ pub struct TextOptions {
     pub jobs: usize,
     /// What is mutated.
     pub texts: Vec<String>,
+    /// Sound functions are compiled for it.
+    pub target: Option<Arc<dyn Target>>,
     /// Stop after so many failures.
     pub max_failures: usize,
     /// An input that takes longer hangs.
@@ -45,6 +50,7 @@ impl Default for TextOptions {
             count: 10_000,
             jobs: 1,
             texts: Vec::new(),
+            target: None,
             max_failures: 5,
             patience: Duration::from_secs(20),
         }
@@ -73,6 +79,8 @@ pub struct TextReport {
     pub parsed: u64,
     /// Inputs that the verifier accepted as well.
     pub verified: u64,
+    /// Functions that were compiled.
+    pub compiled: u64,
     /// The longest time that an input took.
     pub longest: Duration,
     /// Most memory that the process had, in bytes, where the system tells.
@@ -88,11 +96,12 @@ impl fmt::Display for TextReport {
         let seconds = self.time.as_secs_f64();
         write!(
             f,
-            "{} inputs ({} bytes), {} parsed, {} verified, in {seconds:.1} s; longest {:.1} ms",
+            "{} inputs ({} bytes), {} parsed, {} verified, {} functions compiled, in {seconds:.1} s; longest {:.1} ms",
             self.inputs,
             self.bytes,
             self.parsed,
             self.verified,
+            self.compiled,
             self.longest.as_secs_f64() * 1e3
         )?;
         if let Some(peak) = self.peak_bytes {
@@ -127,8 +136,9 @@ pub fn fuzz_text(options: &TextOptions, progress: &dyn Fn(&TextReport)) -> TextR
         let (corpus, total, stop, next) = (corpus.clone(), total.clone(), stop.clone(), next.clone());
         let (seed, count, most) = (options.seed, options.count, options.max_failures);
         let mine = watch.clone();
+        let target = options.target.clone();
         let thread = thread::spawn(move || {
-            let mut feeder = Feeder::default();
+            let mut feeder = Feeder { target, ..Feeder::default() };
             while !stop.load(Ordering::Relaxed) {
                 let first = next.fetch_add(CHUNK, Ordering::Relaxed);
                 if first >= count {
@@ -147,6 +157,7 @@ pub fn fuzz_text(options: &TextOptions, progress: &dyn Fn(&TextReport)) -> TextR
                 total.bytes += report.bytes;
                 total.parsed += report.parsed;
                 total.verified += report.verified;
+                total.compiled += report.compiled;
                 total.longest = total.longest.max(report.longest);
                 total.failures.extend(report.failures);
                 if total.failures.len() >= most {
@@ -200,6 +211,9 @@ fn peak_memory() -> Option<u64> {
 #[derive(Default)]
 struct Feeder {
     verifier: Verifier,
+    target: Option<Arc<dyn Target>>,
+    cx: Context,
+    compiled: u64,
 }
 
 /// How far an input came.
@@ -216,6 +230,7 @@ impl Feeder {
         report.inputs += 1;
         report.bytes += text.len() as u64;
         report.longest = report.longest.max(start.elapsed());
+        report.compiled += std::mem::take(&mut self.compiled);
         match result {
             Ok(Reached::Refused) => {}
             Ok(Reached::Parsed) => report.parsed += 1,
@@ -236,12 +251,31 @@ impl Feeder {
     }
 
     fn feed(&mut self, text: &str) -> Result<Reached, String> {
-        let verifier = &mut self.verifier;
-        let result = catch_unwind(AssertUnwindSafe(|| feed(verifier, text)));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let (reached, functions) = feed(&mut self.verifier, text)?;
+            for func in &functions {
+                self.compile(func)?;
+            }
+            Ok(reached)
+        }));
         result.unwrap_or_else(|payload| {
+            // What a panic left in them is anyone's guess.
             self.verifier = Verifier::default();
+            self.cx = Context::new();
             Err(format!("panic: {}", panic_text(&*payload)))
         })
+    }
+}
+
+impl Feeder {
+    /// Compiles a sound function. The target may refuse it, but not be surprised by it.
+    fn compile(&mut self, func: &Function) -> Result<(), String> {
+        let Some(target) = &self.target else { return Ok(()) };
+        self.compiled += 1;
+        match target.compile(func, &mut self.cx) {
+            Err(error @ CompileError::Internal { .. }) => Err(format!("it does not compile: {error}")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -250,8 +284,11 @@ fn head(what: &str) -> String {
     what.chars().filter(|c| !c.is_ascii_digit()).take(40).collect()
 }
 
-fn feed(verifier: &mut Verifier, text: &str) -> Result<Reached, String> {
-    let Ok(file) = parse_test_file(text, &ParseOptions::default()) else { return Ok(Reached::Refused) };
+/// How far the text comes, and its functions if all of them are sound.
+fn feed(verifier: &mut Verifier, text: &str) -> Result<(Reached, Vec<Function>), String> {
+    let Ok(file) = parse_test_file(text, &ParseOptions::default()) else {
+        return Ok((Reached::Refused, Vec::new()));
+    };
     let mut reached = Reached::Verified;
     for function in &file.functions {
         let sound = verifier.verify(&function.func);
@@ -283,7 +320,9 @@ fn feed(verifier: &mut Verifier, text: &str) -> Result<Reached, String> {
             }
         }
     }
-    Ok(reached)
+    let sound = matches!(reached, Reached::Verified);
+    let functions = if sound { file.functions.into_iter().map(|f| f.func).collect() } else { Vec::new() };
+    Ok((reached, functions))
 }
 
 /// What is mutated: functions with their comments, each by itself, as tokens.

@@ -318,7 +318,8 @@ block0(v0: i32, v1: {ptr}, v2: {ptr}):
     )
 }
 
-/// A function that takes an entry of the table and makes a call of this signature.
+/// A function that takes an entry of the table and makes a call of this signature. Each call finds 0 in the pinned
+/// register, if there is one.
 pub(super) fn trampoline_text(target: &dyn Target, name: &ExternalName, signature: &Signature) -> String {
     let ptr = target.address_type();
     let word = ptr.bytes();
@@ -348,6 +349,9 @@ block0(v0: {ptr}):
     let equals = if results == 0 { String::new() } else { format!("{} = ", list(first_result, results)) };
     let args = list(first_arg, signature.params.len());
     let out = first_result + results;
+    if target.settings().enable_pinned_reg {
+        text.push_str(&format!("    v{} = iconst.{ptr} 0\n    set_pinned_reg v{}\n", out + 1, out + 1));
+    }
     text.push_str(&format!("    {equals}call_indirect sig0, v1({args})\n"));
     text.push_str(&format!("    v{out} = symbol_value.{ptr} gv0\n"));
     for i in 0..results {

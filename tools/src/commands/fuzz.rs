@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use windlass_filetests::fuzz::generate::program;
 use windlass_filetests::fuzz::menu::Menu;
 use windlass_filetests::fuzz::random::Random;
@@ -16,11 +17,11 @@ use windlass_filetests::fuzz::{FuzzError, Options, fuzz};
 /// Look for bugs with random programs, or with mutated texts
 ///
 /// Random programs are compiled under all kinds of settings and run in the emulator and in the interpreter; both must
-/// agree on every result and trap. Mutated texts go through parser, verifier and printer. Failures are made small and
-/// written to files.
+/// agree on every result and trap. Mutated texts go through parser, verifier and printer, and what is sound is compiled.
+/// Failures are made small and written to files.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Mutate texts, and feed them to parser, verifier and printer
+    /// Mutate texts, and feed them to parser, verifier, printer and compiler
     #[arg(long)]
     text: bool,
     /// With --text: files, and folders that are searched for .clif files; random programs if there are none
@@ -107,11 +108,11 @@ fn texts(args: &Args, jobs: usize) -> Outcome {
         let bytes = std::fs::read(path).map_err(|e| Failure::Input(format!("{}: {e}", path.display())))?;
         texts.push(String::from_utf8_lossy(&bytes).into_owned());
     }
+    let target = Setup::plain(&args.target_args.settings())
+        .target(&args.target)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
     if texts.is_empty() {
         const FUNCTIONS: usize = 400;
-        let target = Setup::plain(&args.target_args.settings())
-            .target(&args.target)
-            .map_err(|error| Failure::Usage(error.to_string()))?;
         let functions = program(&Menu::of(&*target), &mut Random::new(args.seed), FUNCTIONS);
         texts.extend(functions.iter().map(ToString::to_string));
     }
@@ -120,6 +121,7 @@ fn texts(args: &Args, jobs: usize) -> Outcome {
         count: args.count,
         jobs,
         texts,
+        target: Some(Arc::from(target)),
         max_failures: args.max_failures.into(),
         ..TextOptions::default()
     };

@@ -1,8 +1,8 @@
 //! The blocks of one random function: parameters, what they pass to each other, how they end.
 
 use super::memory::Slot;
-use super::skeleton::{Exit, Skeleton};
-use super::{Callee, value_bits};
+use super::skeleton::{Ends, Exit, Skeleton};
+use super::{Callee, Context, value_bits};
 use crate::fuzz::menu::Menu;
 use crate::fuzz::random::Random;
 use std::collections::BTreeMap;
@@ -99,6 +99,10 @@ pub(super) struct Body<'a> {
     pub(super) block: Block,
     pub(super) pool: Pool,
     pub(super) slots: Vec<Slot>,
+    /// What the parameter with purpose `vmctx` points at.
+    pub(super) context: Context,
+    /// The stack pointer at the start.
+    pub(super) stack_pointer: Option<Value>,
     pub(super) callees: &'a [Callee],
     /// Callees that are declared, by number.
     pub(super) declared: BTreeMap<usize, (FuncRef, SigRef)>,
@@ -139,6 +143,8 @@ impl<'a> Body<'a> {
             block,
             pool: Pool::default(),
             slots: Vec::new(),
+            context: Context::None,
+            stack_pointer: None,
             callees,
             declared: BTreeMap::new(),
             style,
@@ -151,6 +157,11 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// The same with a context that its callers know of.
+    pub(super) fn in_context(self, context: Context) -> Self {
+        Body { context, ..self }
+    }
+
     /// Makes the function. Also gives the numbers of the callees that it may call.
     pub(super) fn run(mut self) -> (Function, Vec<usize>) {
         let n = match self.random.below(100) {
@@ -159,7 +170,9 @@ impl<'a> Body<'a> {
             60..95 => self.random.between(6, 14),
             _ => self.random.between(15, 40),
         };
-        let skeleton = Skeleton::random(n, self.menu.tables, self.random);
+        let exceptions = self.menu.exceptions && !self.callees.is_empty();
+        let ends = Ends { tables: self.menu.tables, exceptions };
+        let skeleton = Skeleton::random(n, ends, self.random);
         self.fuel_param = self.style.fuel_type.filter(|_| skeleton.fuel);
         self.declare_blocks(&skeleton);
         self.entry(&skeleton);
@@ -224,7 +237,7 @@ impl<'a> Body<'a> {
 
     /// Parameters, slots and fuel.
     fn entry(&mut self, skeleton: &Skeleton) {
-        self.keep_params();
+        self.enter();
         if self.style.memory > 0 {
             self.make_slots();
         }
@@ -237,6 +250,7 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// Keeps the parameters of a block as operands.
     fn keep_params(&mut self) {
         for v in self.func.dfg.block_params(self.block).to_vec() {
             self.keep(v);
@@ -318,6 +332,11 @@ impl<'a> Body<'a> {
 
     /// What is passed to a block.
     fn block_call(&mut self, target: usize) -> BlockCall {
+        self.block_call_with(target, &[])
+    }
+
+    /// What is passed to a block by a call that may throw, which has these to offer.
+    pub(super) fn block_call_with(&mut self, target: usize, offers: &[(Type, BlockArg)]) -> BlockCall {
         let block = self.blocks[target];
         let params = self.func.dfg.block_params(block).to_vec();
         let fuel = self.fuel_param.and(self.fuel);
@@ -332,6 +351,12 @@ impl<'a> Body<'a> {
             } else {
                 Vec::new()
             };
+            let fit: Vec<BlockArg> =
+                offers.iter().filter(|&&(offered, _)| offered == ty).map(|&(_, arg)| arg).collect();
+            if let Some(&offer) = self.random.pick(&fit).filter(|_| self.random.chance(70)) {
+                args.push(offer);
+                continue;
+            }
             let arg = match self.random.pick(&own) {
                 Some(&own) => own,
                 None => self.value(ty),
@@ -379,6 +404,8 @@ impl<'a> Body<'a> {
                 let table = self.func.dfg.jump_tables.push(table);
                 self.at().ins().br_table(index, table);
             }
+            Exit::Try(targets) => self.try_call(targets),
+            Exit::Throw => self.throw(),
             &Exit::Fuel(go, out) => {
                 let left = self.take_fuel();
                 let dests = [self.block_call(go), self.block_call(out)];

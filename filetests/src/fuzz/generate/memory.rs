@@ -1,22 +1,39 @@
 //! Stack slots of a random function, and accesses to them.
 //!
 //! Of each slot a window is written in the entry block and accessed from then on; a slot may be much larger than its
-//! window, so that offsets do not fit instructions. Indices are masked to stay in the window.
+//! window, so that offsets do not fit instructions. Indices are masked to stay in the window. Symbols' data and what
+//! parameters point at are slots too.
 
 use super::body::Body;
 use crate::fuzz::menu::{Access, access_data};
 use windlass_ir::{
-    Endianness, Inst, InstBuilder, MemFlags, Opcode, StackSlot, StackSlotData, TrapCode, Type, Value, types,
+    Endianness, ExternalName, GlobalValue, GlobalValueData, Inst, InstBuilder, MemFlags, Opcode, StackSlot,
+    StackSlotData, TrapCode, Type, Value, types,
 };
+
+/// Where a slot is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// In the frame.
+    Stack(StackSlot),
+    /// Where a parameter points.
+    Pointer(Value),
+    /// The datum of a symbol.
+    Symbol(GlobalValue),
+    /// A thread's datum.
+    Thread(GlobalValue),
+}
 
 /// A slot and its window.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
-    slot: StackSlot,
+    pub(super) place: Place,
     /// Offset of the window's first byte, a multiple of 16.
-    start: i32,
-    /// Bytes of the window, a power of two.
-    len: i32,
+    pub(super) start: i32,
+    /// Bytes of the window, a multiple of 8.
+    pub(super) len: i32,
+    /// The window's address is a multiple of this power of two.
+    pub(super) align: i32,
 }
 
 impl Body<'_> {
@@ -24,16 +41,26 @@ impl Body<'_> {
     pub(super) fn make_slots(&mut self) {
         for _ in 0..1 + self.random.below(3) {
             let len = [16, 32, 64][self.random.below(3)];
-            let start = match self.random.below(10) {
-                0..7 => 0,
-                7 => 16 * self.random.below(20) as i32,
-                8 => 16 * self.random.between(250, 260) as i32,
+            let start = match self.random.below(50) {
+                0..35 => 0,
+                35..40 => 16 * self.random.below(20) as i32,
+                40..43 => 16 * self.random.between(250, 260) as i32,
+                43..46 => 16 * self.random.between(2040, 2056) as i32,
+                // A mebibyte, once in a function.
+                46 if self.slots.is_empty() => 16 * self.random.below(1 << 16) as i32,
                 _ => 16 * self.random.below(4500) as i32,
             };
-            let size = (start + len) as u32 + self.random.below(20) as u32;
-            let align_shift = self.random.between(4, 5) as u8;
-            let slot = self.func.stack_slots.push(StackSlotData { size, align_shift, key: None });
-            self.slots.push(Slot { slot, start, len });
+            let slot = match self.random.below(100) {
+                0..12 if self.menu.symbols => self.datum(len, false),
+                12..20 if self.menu.thread_locals => self.datum(len, true),
+                _ => {
+                    let size = (start + len) as u32 + self.random.below(20) as u32;
+                    let align_shift = self.random.between(4, 5) as u8;
+                    let slot = self.func.stack_slots.push(StackSlotData { size, align_shift, key: None });
+                    Slot { place: Place::Stack(slot), start, len, align: 16 }
+                }
+            };
+            self.slots.push(slot);
             let base = self.at_slot(self.slots.len() - 1, 0);
             let mut at = 0;
             while at < len {
@@ -44,6 +71,21 @@ impl Body<'_> {
                 at += ty.bytes() as i32;
             }
         }
+    }
+
+    /// A window of `len` bytes in a datum, of the program or of the thread.
+    fn datum(&mut self, len: i32, tls: bool) -> Slot {
+        const SIZES: [i32; 3] = [64, 4000, 140_000];
+        let size = SIZES[self.random.below(SIZES.len())];
+        let start = 16 * self.random.below(((size - len) / 16) as usize + 1) as i32;
+        // Of the offset a part may stand in the global value.
+        let offset = if self.random.chance(50) { start } else { 0 };
+        let name = ExternalName::Symbol(format!("data_{size}{}", if tls { "_t" } else { "" }));
+        let colocated = self.random.chance(60);
+        let data = GlobalValueData::Symbol { name, offset: offset.into(), colocated, tls };
+        let value = self.func.global_values.push(data);
+        let place = if tls { Place::Thread(value) } else { Place::Symbol(value) };
+        Slot { place, start: start - offset, len, align: 16 }
     }
 
     /// The slot for fuel.
@@ -68,10 +110,21 @@ impl Body<'_> {
     }
 
     /// The address of byte `at` of a slot's window.
-    fn at_slot(&mut self, slot: usize, at: i32) -> Value {
-        let Slot { slot: entity, start, .. } = self.slots[slot];
+    pub(super) fn at_slot(&mut self, slot: usize, at: i32) -> Value {
+        let Slot { place, start, .. } = self.slots[slot];
         let address = self.menu.address;
-        let v = self.at().ins().stack_addr(address, entity, start + at);
+        let offset = start + at;
+        let base = match place {
+            Place::Stack(entity) => self.at().ins().stack_addr(address, entity, offset),
+            Place::Pointer(v) => v,
+            Place::Symbol(value) => self.at().ins().symbol_value(address, value),
+            Place::Thread(value) => self.at().ins().tls_value(address, value),
+        };
+        let v = match place {
+            Place::Stack(_) => base,
+            _ if offset == 0 => base,
+            _ => self.plus(base, offset),
+        };
         if self.random.chance(30) {
             self.pool.addresses.push((slot, v, at));
         }
@@ -96,8 +149,11 @@ impl Body<'_> {
                 (slot, self.at_slot(slot, at), at)
             }
         };
-        let len = self.slots[slot].len;
-        let aligned = is_atomic(access.opcode) || self.random.chance(40);
+        let Slot { len, align, .. } = self.slots[slot];
+        let aligned = is_atomic(access.opcode) || self.random.chance(40) && size <= align;
+        if aligned && size > align {
+            return;
+        }
         let unit = if aligned { size } else { 1 };
         // Bytes that a variable index may add at most.
         let mut reach = 0;
@@ -105,7 +161,12 @@ impl Body<'_> {
             (base, reach) = self.indexed(base, unit, (len - size).min(len / 2));
         }
         if self.random.chance(20) {
-            let k = self.random.below(len as usize) as i32 - len / 2;
+            // Mostly near; else the access comes back by an offset as large.
+            let k = match self.random.below(6) {
+                0 => self.random.below(1 << 17) as i32 - (1 << 16),
+                1 => (self.random.bits() as i32) / 2,
+                _ => self.random.below(len as usize) as i32 - len / 2,
+            };
             base = self.plus(base, k);
             at += k;
         }
@@ -209,7 +270,10 @@ impl Body<'_> {
             while at < self.slots[slot].len {
                 if self.random.chance(self.style.folded) {
                     let p = self.at_slot(slot, at);
-                    out.push(self.at().ins().load(types::I64, MemFlags::trusted(), p, 0));
+                    let flags = MemFlags::new().with_notrap();
+                    let aligned = self.slots[slot].align >= 8;
+                    let flags = if aligned { flags.with_aligned() } else { flags };
+                    out.push(self.at().ins().load(types::I64, flags, p, 0));
                 }
                 at += 8;
             }

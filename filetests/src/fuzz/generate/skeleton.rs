@@ -21,29 +21,46 @@ pub(super) enum Exit {
     Table(Vec<usize>),
     /// Takes one unit of fuel; the second if there is none left.
     Fuel(usize, usize),
+    /// A call: the first is where it returns to, the others catch what it throws.
+    Try(Vec<usize>),
+    /// Throws.
+    Throw,
+}
+
+/// How blocks may end besides branches, jumps and returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ends {
+    /// By tables.
+    pub(super) tables: bool,
+    /// By calls that may throw, and by throwing.
+    pub(super) exceptions: bool,
 }
 
 impl Exit {
     /// Where it leads.
     pub(super) fn targets(&self) -> Vec<usize> {
         match self {
-            Exit::Return | Exit::Trap => Vec::new(),
+            Exit::Return | Exit::Trap | Exit::Throw => Vec::new(),
             Exit::Jump(a) => vec![*a],
             Exit::Brif(a, b) | Exit::Fuel(a, b) => vec![*a, *b],
-            Exit::Table(all) => all.clone(),
+            Exit::Table(all) | Exit::Try(all) => all.clone(),
         }
     }
 
     /// The same with one more target.
     fn with(self, target: usize, random: &mut Random) -> Exit {
         match self {
-            Exit::Return | Exit::Trap => Exit::Jump(target),
+            Exit::Return | Exit::Trap | Exit::Throw => Exit::Jump(target),
             Exit::Jump(a) if random.chance(50) => Exit::Brif(a, target),
             Exit::Jump(a) => Exit::Brif(target, a),
             Exit::Brif(a, b) => Exit::Table(vec![a, b, target]),
             Exit::Table(mut all) => {
                 all.push(target);
                 Exit::Table(all)
+            }
+            Exit::Try(mut all) => {
+                all.push(target);
+                Exit::Try(all)
             }
             fuel @ Exit::Fuel(..) => fuel,
         }
@@ -68,16 +85,16 @@ pub(super) const MAX_BLOCKS: usize = 60;
 
 impl Skeleton {
     /// Random control flow of about `n` blocks.
-    pub(super) fn random(n: usize, tables: bool, random: &mut Random) -> Skeleton {
+    pub(super) fn random(n: usize, ends: Ends, random: &mut Random) -> Skeleton {
         let n = n.clamp(1, MAX_BLOCKS);
-        let mut exits: Vec<Exit> = (0..n).map(|i| exit(i, n, tables, random)).collect();
+        let mut exits: Vec<Exit> = (0..n).map(|i| exit(i, n, ends, random)).collect();
         // Most blocks are reached; a few are left without predecessors.
         for j in 1..n {
             let reached = (0..j).any(|i| exits[i].targets().contains(&j));
             if !reached && random.chance(88) {
                 let from = if random.chance(60) { j - 1 } else { random.below(j) };
                 let exit = exits[from].clone().with(j, random);
-                exits[from] = if tables { exit } else { without_table(exit) };
+                exits[from] = if ends.tables { exit } else { without_table(exit) };
             }
         }
         let out = exits.len();
@@ -95,9 +112,13 @@ impl Skeleton {
     }
 }
 
-fn exit(i: usize, n: usize, tables: bool, random: &mut Random) -> Exit {
+fn exit(i: usize, n: usize, ends: Ends, random: &mut Random) -> Exit {
     if i + 1 == n {
-        return if random.chance(4) { Exit::Trap } else { Exit::Return };
+        return match random.below(100) {
+            0..4 => Exit::Trap,
+            4..7 if ends.exceptions => Exit::Throw,
+            _ => Exit::Return,
+        };
     }
     let target = |random: &mut Random| {
         if random.chance(80) { i + 1 + random.below((n - i - 1).min(4)) } else { 1 + random.below(n - 1) }
@@ -105,10 +126,15 @@ fn exit(i: usize, n: usize, tables: bool, random: &mut Random) -> Exit {
     match random.below(100) {
         0..6 => Exit::Return,
         6..8 => Exit::Trap,
+        8..10 if ends.exceptions => Exit::Throw,
         8..35 => Exit::Jump(target(random)),
-        35..45 if tables => {
-            let len = 1 + random.below(6);
+        35..45 if ends.tables => {
+            let len = if random.chance(10) { random.between(7, 70) } else { 1 + random.below(6) };
             Exit::Table((0..len).map(|_| target(random)).collect())
+        }
+        45..55 if ends.exceptions => {
+            let len = 1 + random.below(4);
+            Exit::Try((0..len).map(|_| target(random)).collect())
         }
         _ => Exit::Brif(target(random), target(random)),
     }
@@ -186,7 +212,7 @@ mod tests {
     fn every_cycle_takes_fuel() {
         let mut random = Random::new(7);
         for n in 1..40 {
-            let skeleton = Skeleton::random(n, true, &mut random);
+            let skeleton = Skeleton::random(n, Ends { tables: true, exceptions: true }, &mut random);
             // Without the edges that take fuel, what is left has no cycle.
             let exits = &skeleton.exits;
             let mut done = vec![false; exits.len()];

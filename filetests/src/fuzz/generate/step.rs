@@ -20,14 +20,38 @@ impl Body<'_> {
                 self.keep(v);
             }
             5..9 if self.calls > 0 => self.call(),
-            9..10 => {
+            9 if self.menu.pinned && self.random.chance(60) => self.pinned(),
+            9 if self.stack_pointer.is_some() && self.random.chance(60) => self.distance(),
+            9 => {
                 if let Some(&opcode) = self.random.pick(&self.menu.idle) {
                     let _: Inst = self.at().ins().make(InstData::Nullary { opcode }, Type::INVALID);
                 }
             }
             10..28 => self.pattern(),
+            28..45 => self.bit_pattern(),
             _ => self.operation(),
         }
+    }
+
+    /// Reads or writes the pinned register.
+    fn pinned(&mut self) {
+        let address = self.menu.address;
+        if self.random.chance(50) {
+            let v = self.value(address);
+            self.at().ins().set_pinned_reg(v);
+        } else {
+            let v = self.at().ins().get_pinned_reg(address);
+            self.keep(v);
+        }
+    }
+
+    /// How far the stack pointer is from where it was: a 0 that nobody knows.
+    fn distance(&mut self) {
+        let Some(start) = self.stack_pointer else { return };
+        let address = self.menu.address;
+        let now = self.at().ins().get_stack_pointer(address);
+        let v = self.at().ins().isub(now, start);
+        self.keep(v);
     }
 
     /// An operation of the menu with random operands.
@@ -64,7 +88,7 @@ impl Body<'_> {
     }
 
     /// `opcode` on these operands, if the target has it.
-    fn apply(&mut self, opcode: Opcode, ctrl: Type, args: &[Value]) -> Option<Value> {
+    pub(super) fn apply(&mut self, opcode: Opcode, ctrl: Type, args: &[Value]) -> Option<Value> {
         let menu: &Menu = self.menu;
         let types: Vec<Type> = args.iter().map(|&v| self.func.dfg.value_type(v)).collect();
         let operation = menu.find(opcode, ctrl, &types)?;
@@ -128,7 +152,7 @@ impl Body<'_> {
     }
 
     /// The instruction of an operation; keeps and gives its results.
-    fn put(&mut self, operation: &Operation, args: &[Value]) -> Option<Vec<Value>> {
+    pub(super) fn put(&mut self, operation: &Operation, args: &[Value]) -> Option<Vec<Value>> {
         let int_cond = self.random.pick(IntCC::ALL).copied().unwrap_or(IntCC::Equal);
         let float_cond = self.random.pick(FloatCC::ALL).copied().unwrap_or(FloatCC::Equal);
         let code = self.trap_code();
@@ -143,7 +167,7 @@ impl Body<'_> {
     }
 
     /// Machines differ in the NaNs that they compute: all become one.
-    fn without_nan(&mut self, opcode: Opcode, v: Value) -> Value {
+    pub(super) fn without_nan(&mut self, opcode: Opcode, v: Value) -> Value {
         let ty = self.func.dfg.value_type(v);
         let computes = matches!(
             opcode,
@@ -307,7 +331,7 @@ impl Body<'_> {
     }
 
     /// Declares a callee.
-    fn declare(&mut self, callee: usize) -> (FuncRef, SigRef) {
+    pub(super) fn declare(&mut self, callee: usize) -> (FuncRef, SigRef) {
         if let Some(&known) = self.declared.get(&callee) {
             return known;
         }
@@ -329,6 +353,8 @@ impl Body<'_> {
             other.call_conv == CallConv::Tail
                 && own.call_conv == CallConv::Tail
                 && other.returns == own.returns
+                // It would get addresses in a frame that is gone.
+                && super::is_plain(other)
         };
         let fit: Vec<usize> = (0..self.callees.len()).filter(|&n| fits(&self.callees[n])).collect();
         let Some(&callee) = self.random.pick(&fit).filter(|_| self.menu.tail_calls) else { return false };
@@ -349,22 +375,12 @@ impl Body<'_> {
     fn call(&mut self) {
         self.calls -= 1;
         let known = self.pool.functions.clone();
-        let by_address = self.menu.indirect_calls && self.random.chance(40);
-        let reuse = by_address && !known.is_empty() && self.random.chance(50);
         let callee = match self.random.pick(&known) {
-            Some(&(callee, _)) if reuse => callee,
+            Some(&(callee, _)) if self.random.chance(20) => callee,
             _ => self.random.below(self.callees.len()),
         };
-        let (func, sig) = self.declare(callee);
-        let signature = self.callees[callee].signature.clone();
-        let mut address = known.iter().find(|&&(n, _)| reuse && n == callee).map(|&(_, v)| v);
-        if by_address && address.is_none() {
-            let ty = self.menu.address;
-            let v = self.at().ins().func_addr(ty, func);
-            self.pool.functions.push((callee, v));
-            address = Some(v);
-        }
-        let args: Vec<Value> = signature.params.iter().map(|param| self.value(param.value_type)).collect();
+        let (func, sig, address) = self.callee(callee);
+        let (args, outputs) = self.arguments(callee);
         let inst = match address {
             Some(address) => self.at().ins().call_indirect(sig, address, &args),
             None => self.at().ins().call(func, &args),
@@ -372,5 +388,22 @@ impl Body<'_> {
         for v in self.func.dfg.inst_results(inst).to_vec() {
             self.keep(v);
         }
+        self.read_outputs(&outputs);
+    }
+
+    /// A callee as a call names it: by name, or by address.
+    pub(super) fn callee(&mut self, callee: usize) -> (FuncRef, SigRef, Option<Value>) {
+        let (func, sig) = self.declare(callee);
+        let known = self.pool.functions.iter().find(|&&(n, _)| n == callee).map(|&(_, v)| v);
+        if !self.menu.indirect_calls || !self.random.chance(40) {
+            return (func, sig, None);
+        }
+        if let Some(v) = known.filter(|_| self.random.chance(50)) {
+            return (func, sig, Some(v));
+        }
+        let ty = self.menu.address;
+        let v = self.at().ins().func_addr(ty, func);
+        self.pool.functions.push((callee, v));
+        (func, sig, Some(v))
     }
 }
