@@ -72,9 +72,9 @@ const OTHER_TARGETS: &[&str] = &[
     "ppc64le",
     "ppc64le power9",
     "ppc64le power10",
-    "ppc64le toc_free",
+    "ppc64le toc_free return_address_data=index enable_pinned_reg reserved_regs=r14,r29,r31,f14,f31",
     "ppc64",
-    "ppc64 power7",
+    "ppc64 power7 return_address_data=offset align_return_addresses=16 function_header=size",
     "ppc64v2",
 ];
 
