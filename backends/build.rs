@@ -4,53 +4,35 @@
 
 extern crate alloc;
 
-use windlass_rules::generate::{Output, fail, generate};
-use windlass_rules::spec::Table;
-use windlass_rules::{ir_terms, isle, native};
+use windlass_rules::generate::Output;
+use windlass_rules::isle;
 
-// The library reads the same file; what only its tests use is unused here.
-#[path = "src/arm/insts.rs"]
-#[allow(dead_code)]
-mod arm_insts;
-#[path = "src/ppc64/insts.rs"]
-#[allow(dead_code)]
-mod ppc64_insts;
+#[macro_use]
+#[path = "src/list.rs"]
+mod list;
 
-fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    let out = Output::from_env();
-    legalize(&out);
-    target(&out, &arm_insts::table());
-    target(&out, &ppc64_insts::table());
-    for folder in ["arm", "ppc64"] {
-        println!("cargo:rerun-if-changed=src/{folder}/insts.rs");
-        println!("cargo:rerun-if-changed=src/{folder}/insts");
-    }
+/// Builds what is in the list. The library reads the same tables; what only its tests use is unused here.
+macro_rules! build {
+    ($($backend:ident)*) => {
+        mod src {
+            $(pub mod $backend {
+                #[allow(dead_code)]
+                pub mod insts;
+            })*
+        }
+
+        fn main() {
+            println!("cargo:rerun-if-changed=build.rs");
+            println!("cargo:rerun-if-changed=src/list.rs");
+            let out = Output::from_env();
+            isle::legalization(&out);
+            $(
+                println!(concat!("cargo:rerun-if-changed=src/", stringify!($backend), "/insts.rs"));
+                println!(concat!("cargo:rerun-if-changed=src/", stringify!($backend), "/insts"));
+                isle::backend(&out, &src::$backend::insts::table(), &isle::root().join(stringify!($backend)));
+            )*
+        }
+    };
 }
 
-fn target(out: &Output, table: &Table) {
-    let name = table.prefix;
-    let text = generate(table).unwrap_or_else(|e| fail(&format!("instruction table of {name}: {e}")));
-    out.write(&format!("{name}_minst.rs"), &text.rust);
-    let minst = out.write(&format!("{name}_minst.isle"), &text.isle);
-
-    let rules = isle::files(name);
-    let terms = out.write("ir.isle", &ir_terms::ir_terms());
-    let mut inputs = vec![isle::prelude(), terms, isle::prelude_lower(), minst];
-    inputs.extend_from_slice(&rules);
-    isle::compile_to(out, &format!("{name}_lower.rs"), &inputs);
-    let native = native::native_table(&rules).unwrap_or_else(|e| fail(&e));
-    out.write(&format!("{name}_native.rs"), &native);
-}
-
-fn legalize(out: &Output) {
-    let terms = out.write("ir.isle", &ir_terms::ir_terms());
-    let constructors = out.write("ir_constructors.isle", &ir_terms::ir_constructors());
-    let mut inputs = vec![isle::prelude(), terms];
-    let mut rules = isle::legalize_files();
-    // The legalization prelude declares what the constructors are made of.
-    inputs.push(rules.remove(0));
-    inputs.push(constructors);
-    inputs.extend(rules);
-    isle::compile_to(out, "legalize.rs", &inputs);
-}
+for_each_backend!(build);

@@ -44,6 +44,9 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
 
+#[macro_use]
+mod list;
+
 pub mod arm;
 pub mod builtins;
 pub mod compiled;

@@ -142,7 +142,7 @@ pub enum FunctionSymbols {
     /// of the Power architecture, 2.3.2.1.
     TwoEntries,
     /// Its descriptor, three doublewords: the address of the code, the base of the table of contents, and one that is
-    /// not used: 64-bit PowerPC ELF ABI, 3.2.5.
+    /// not used: the first 64-bit ELF ABI of the architecture, 3.2.5.
     Descriptors {
         /// The relocation that puts the base of the table of contents into a descriptor.
         toc_reloc: u32,
@@ -287,6 +287,7 @@ pub struct Choices {
 }
 
 /// A row of the registry.
+#[derive(Clone, Copy)]
 pub struct TargetEntry {
     /// The short name.
     pub name: &'static str,
@@ -299,15 +300,41 @@ pub struct TargetEntry {
 }
 
 /// The targets built in.
-pub static TARGETS: &[TargetEntry] = &[
-    crate::arm::ARMV7HF,
-    crate::arm::ARMV7,
-    crate::arm::ARMV6,
-    crate::arm::ARMV5,
-    crate::ppc64::PPC64LE,
-    crate::ppc64::PPC64,
-    crate::ppc64::PPC64V2,
-];
+pub static TARGETS: &[TargetEntry] = &ALL_TARGETS;
+
+macro_rules! targets_of {
+    ($($backend:ident)*) => { &[$(crate::$backend::TARGETS),*] };
+}
+
+/// The targets of each backend.
+const BACKENDS: &[&[TargetEntry]] = for_each_backend!(targets_of);
+
+static ALL_TARGETS: [TargetEntry; count(BACKENDS)] = all(BACKENDS);
+
+const fn count(lists: &[&[TargetEntry]]) -> usize {
+    let (mut sum, mut n) = (0, 0);
+    while n < lists.len() {
+        sum += lists[n].len();
+        n += 1;
+    }
+    sum
+}
+
+/// The entries of the lists in one list, which has their number.
+const fn all<const N: usize>(lists: &[&[TargetEntry]]) -> [TargetEntry; N] {
+    let mut all = [lists[0][0]; N];
+    let (mut at, mut list) = (0, 0);
+    while list < lists.len() {
+        let mut n = 0;
+        while n < lists[list].len() {
+            all[at] = lists[list][n];
+            at += 1;
+            n += 1;
+        }
+        list += 1;
+    }
+    all
+}
 
 /// A builder for the target with this short name or triple.
 ///

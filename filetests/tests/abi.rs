@@ -82,7 +82,7 @@ int main(int argc, char **argv) {
   return 0;
 }
 "#;
-    for convention in CONVENTIONS {
+    for convention in CONVENTIONS.iter() {
         for settings in if convention.wide { &["", "toc_free"][..] } else { &[""] } {
             let target = targets::build(&format!("{} {settings}", convention.target), &[]).expect("a target");
             let text = APPLY.replace("ADDR", &target.address_type().to_string());

@@ -1,59 +1,17 @@
-//! The ordered lists of rule files, and their compilation with cranelift-isle.
+//! The lists of rule files, and their compilation with cranelift-isle.
 //!
-//! One list says which files make up a target's instruction selector; the
-//! build script, the formatter check and rule coverage read it. Files are
-//! compiled together, in order; overlapping rules of equal priority are
+//! A target's instruction selector is made of the files of its folder; the
+//! build script, the formatter check and rule coverage read the same list. Files are
+//! compiled together; overlapping rules of equal priority are
 //! errors, so the order of files never decides which rule fires.
 
-use crate::generate::{Output, fail};
+use crate::generate::{Output, fail, generate};
+use crate::ir_terms::{ir_constructors, ir_terms};
+use crate::native::native_table;
+use crate::spec::Table;
 use cranelift_isle::codegen::{CodegenOptions, Prefix};
+use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Rule files of each built-in target's selector, relative to this package.
-/// The generated instruction file comes between the prelude and these.
-const SELECTORS: &[(&str, &[&str])] = &[
-    (
-        "arm",
-        &[
-            "arm/machine.isle",
-            "arm/arith.isle",
-            "arm/divide.isle",
-            "arm/divide_const.isle",
-            "arm/overflow.isle",
-            "arm/bits.isle",
-            "arm/fields.isle",
-            "arm/shift.isle",
-            "arm/cmp.isle",
-            "arm/convert.isle",
-            "arm/float.isle",
-            "arm/mem.isle",
-            "arm/atomic.isle",
-            "arm/branch.isle",
-            "arm/call.isle",
-            "arm/special.isle",
-        ],
-    ),
-    (
-        "ppc64",
-        &[
-            "ppc64/machine.isle",
-            "ppc64/arith.isle",
-            "ppc64/divide.isle",
-            "ppc64/overflow.isle",
-            "ppc64/bits.isle",
-            "ppc64/shift.isle",
-            "ppc64/cmp.isle",
-            "ppc64/convert.isle",
-            "ppc64/float.isle",
-            "ppc64/float_convert.isle",
-            "ppc64/mem.isle",
-            "ppc64/atomic.isle",
-            "ppc64/branch.isle",
-            "ppc64/call.isle",
-            "ppc64/special.isle",
-        ],
-    ),
-];
 
 /// Rule files of legalization, in order. The terms that match and build instructions come before them.
 const LEGALIZE: &[&str] = &[
@@ -81,11 +39,51 @@ pub fn prelude_lower() -> PathBuf {
     root().join("prelude_lower.isle")
 }
 
-/// The files of a target's selector after the prelude and the generated
-/// instruction file, in order; empty for a target without rules here.
+/// The files of a built-in target's selector after the prelude and the generated
+/// instruction file, see [`files_in`]; empty for a target without rules here.
 pub fn files(target: &str) -> Vec<PathBuf> {
-    let list = SELECTORS.iter().find(|s| s.0 == target).map_or(&[][..], |s| s.1);
-    list.iter().map(|f| root().join(f)).collect()
+    files_in(&root().join(target))
+}
+
+/// The rule files of a folder, by name. `machine.isle`, with the terms that the others are written in, comes first.
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ext| ext == "isle"));
+    files.sort_by_key(|file| (!file.ends_with("machine.isle"), file.clone()));
+    files
+}
+
+/// For build scripts: turns an instruction table and the rules in `folder` into `<prefix>_minst.rs`, `<prefix>_lower.rs` and
+/// `<prefix>_native.rs`, and asks cargo to run the script again when a rule file changes, comes or goes. Ends the build with
+/// the diagnostics if something is wrong with them.
+pub fn backend(out: &Output, table: &Table, folder: &Path) {
+    let name = table.prefix;
+    let text = generate(table).unwrap_or_else(|e| fail(&format!("instruction table of {name}: {e}")));
+    out.write(&format!("{name}_minst.rs"), &text.rust);
+    let minst = out.write(&format!("{name}_minst.isle"), &text.isle);
+
+    println!("cargo:rerun-if-changed={}", folder.display());
+    let rules = files_in(folder);
+    let terms = out.write("ir.isle", &ir_terms());
+    let mut inputs = vec![prelude(), terms, prelude_lower(), minst];
+    inputs.extend_from_slice(&rules);
+    compile_to(out, &format!("{name}_lower.rs"), &inputs);
+    let native = native_table(&rules).unwrap_or_else(|e| fail(&e));
+    out.write(&format!("{name}_native.rs"), &native);
+}
+
+/// The same of the legalization rules, which become `legalize.rs`.
+pub fn legalization(out: &Output) {
+    let terms = out.write("ir.isle", &ir_terms());
+    let constructors = out.write("ir_constructors.isle", &ir_constructors());
+    let mut inputs = vec![prelude(), terms];
+    let mut rules = legalize_files();
+    // The legalization prelude declares what the constructors are made of.
+    inputs.push(rules.remove(0));
+    inputs.push(constructors);
+    inputs.extend(rules);
+    compile_to(out, "legalize.rs", &inputs);
 }
 
 /// The files of legalization, in order.
@@ -188,12 +186,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_listed_file_exists() {
-        for (target, _) in SELECTORS {
-            for f in files(target) {
-                assert!(f.is_file(), "{target}: no file {}", f.display());
-            }
+    fn the_machine_s_terms_come_first() {
+        for target in ["arm", "legalize"] {
+            assert!(files(target).iter().all(|f| f.is_file()), "{target}");
         }
+        assert!(files("arm")[0].ends_with("machine.isle"));
+        assert!(files("arm").len() > 10 && files("no such target").is_empty());
+        assert!(legalize_files().iter().all(|f| f.is_file()));
         assert!(prelude().is_file());
     }
 

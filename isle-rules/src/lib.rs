@@ -10,7 +10,7 @@
 //! * an ISLE file: the same enum as an ISLE type, and one constructor per row;
 //!
 //! and then compiles the target's lowering rules against that ISLE file with
-//! `isle::compile`. Everything here is target neutral: a target that lives in
+//! `isle::compile`. `isle::backend` does all of it. Everything here is target neutral: a target that lives in
 //! a repository of its own uses this crate in the same way as the built-in
 //! ones.
 //!
@@ -22,13 +22,7 @@
 //!
 //! fn main() {
 //!     let out = windlass_rules::generate::Output::from_env();
-//!     let generated = windlass_rules::generate::generate(&insts::table()).unwrap_or_else(|e| panic!("{e}"));
-//!     out.write("mytarget_minst.rs", &generated.rust);
-//!     let minst = out.write("mytarget_minst.isle", &generated.isle);
-//!     let mut files = vec![windlass_rules::isle::prelude()];
-//!     files.push(minst);
-//!     files.push("rules/mytarget/arith.isle".into());
-//!     windlass_rules::isle::compile_to(&out, "mytarget_lower.rs", &files);
+//!     windlass_rules::isle::backend(&out, &insts::table(), "rules/mytarget".as_ref());
 //! }
 //! ```
 //!

@@ -38,4 +38,8 @@ pub mod startup;
 mod target;
 mod unwind;
 
-pub use target::{ARMV5, ARMV6, ARMV7, ARMV7HF, ArmTarget};
+pub use target::ArmTarget;
+
+/// The targets.
+pub const TARGETS: &[crate::target::TargetEntry] =
+    &[target::ARMV7HF, target::ARMV7, target::ARMV6, target::ARMV5];

@@ -34,4 +34,7 @@ mod target;
 mod threads;
 mod unwind;
 
-pub use target::{PPC64, PPC64LE, PPC64V2, Ppc64Target};
+pub use target::Ppc64Target;
+
+/// The targets.
+pub const TARGETS: &[crate::target::TargetEntry] = &[target::PPC64LE, target::PPC64, target::PPC64V2];

@@ -1,229 +1,26 @@
-//! The conventions that are tested: a row each.
+//! The conventions that are tested: a file for each backend, a row for each convention.
 
-use super::ctype::{Scalar, Struct};
+mod arm;
+mod ppc64;
+
 use super::{Convention, Returns};
-use windlass_ir::{CallConv, types};
+use std::sync::LazyLock;
 
 /// The rows.
-pub static CONVENTIONS: &[Convention] = &[
-    Convention {
-        name: "armv7hf",
-        target: "armv7hf",
-        call_convs: &[CallConv::SystemV, CallConv::Fast, CallConv::AapcsVfp],
-        ..ARMHF
-    },
-    Convention {
-        name: "armv7hf-base",
-        target: "armv7hf",
-        call_convs: &[CallConv::Aapcs, CallConv::AapcsSoftfp],
-        attribute: "__attribute__((pcs(\"aapcs\")))",
-        returns: aapcs_base,
-        ..ARMHF
-    },
-    Convention {
-        name: "armv7",
-        target: "armv7",
-        call_convs: &[CallConv::SystemV, CallConv::Fast, CallConv::Aapcs, CallConv::AapcsSoftfp],
-        flags: &["-marm", "-march=armv7-a", "-mfpu=vfpv3-d16", "-mfloat-abi=softfp"],
-        registers: ARM_VFP_REGISTERS,
-        ..ARM
-    },
-    Convention {
-        name: "armv7-vfp",
-        target: "armv7",
-        call_convs: &[CallConv::AapcsVfp],
-        variadic: None,
-        attribute: "__attribute__((pcs(\"aapcs-vfp\")))",
-        flags: &["-marm", "-march=armv7-a", "-mfpu=vfpv3-d16", "-mfloat-abi=softfp"],
-        registers: ARM_VFP_REGISTERS,
-        returns: aapcs_vfp,
-        ..ARM
-    },
-    Convention {
-        name: "armv6",
-        target: "armv6",
-        call_convs: &[CallConv::SystemV, CallConv::Fast, CallConv::Aapcs, CallConv::AapcsSoftfp],
-        flags: &["-marm", "-march=armv6", "-mfpu=vfp", "-mfloat-abi=softfp"],
-        registers: ARM_VFP_REGISTERS,
-        ..ARM
-    },
-    Convention {
-        name: "armv6-vfp",
-        target: "armv6",
-        call_convs: &[CallConv::AapcsVfp],
-        variadic: None,
-        attribute: "__attribute__((pcs(\"aapcs-vfp\")))",
-        flags: &["-marm", "-march=armv6", "-mfpu=vfp", "-mfloat-abi=softfp"],
-        registers: ARM_VFP_REGISTERS,
-        returns: aapcs_vfp,
-        ..ARM
-    },
-    Convention {
-        name: "armv5",
-        target: "armv5",
-        call_convs: &[CallConv::SystemV, CallConv::Fast, CallConv::Aapcs, CallConv::AapcsSoftfp],
-        flags: &["-marm", "-march=armv5te", "-mfloat-abi=soft"],
-        registers: ARM_REGISTERS,
-        ..ARM
-    },
-    Convention {
-        name: "ppc64le",
-        target: "ppc64le",
-        call_convs: &[CallConv::SystemV, CallConv::Fast, CallConv::Elfv2],
-        variadic: Some((CallConv::Elfv2, elf_v2)),
-        compiler: "powerpc64le-linux-gnu-gcc",
-        package: "gcc-powerpc64le-linux-gnu",
-        flags: &["-mcpu=power8"],
-        registers: PPC64_V2_REGISTERS,
-        returns: elf_v2,
-        ..PPC64
-    },
-    PPC64,
-];
+pub static CONVENTIONS: LazyLock<Vec<Convention>> = LazyLock::new(|| [arm::ROWS, ppc64::ROWS].concat());
 
-/// The first ABI of 64-bit POWER, and what the rows of the second share with it.
-const PPC64: Convention = Convention {
-    name: "ppc64",
-    target: "ppc64",
-    call_convs: &[CallConv::SystemV, CallConv::Fast, CallConv::Elfv1],
-    variadic: Some((CallConv::Elfv1, elf_v1)),
-    compiler: "powerpc64-linux-gnu-gcc",
-    package: "gcc-powerpc64-linux-gnu",
-    flags: &["-mcpu=970"],
-    registers: PPC64_V1_REGISTERS,
-    wide: true,
-    returns: elf_v1,
-    ..ARM
-};
-
-/// What the rows of 32-bit ARM without hard floats share.
-const ARM: Convention = Convention {
+/// What a row is that says nothing of its own.
+const NONE: Convention = Convention {
     name: "",
     target: "",
     call_convs: &[],
-    variadic: Some((CallConv::SystemV, aapcs_base)),
+    variadic: None,
     attribute: "",
-    compiler: "arm-linux-gnueabi-gcc",
-    package: "gcc-arm-linux-gnueabi",
+    compiler: "",
+    package: "",
     flags: &[],
     registers: "",
     wide: false,
     open_floats_as_integers: false,
-    returns: aapcs_base,
+    returns: |_| Returns::Memory,
 };
-
-/// What those with hard floats share.
-const ARMHF: Convention = Convention {
-    // Variadic functions use the base standard.
-    variadic: Some((CallConv::Aapcs, aapcs_base)),
-    compiler: "arm-linux-gnueabihf-gcc",
-    package: "gcc-arm-linux-gnueabihf",
-    flags: &["-marm", "-march=armv7-a", "-mfpu=vfpv3-d16", "-mfloat-abi=hard"],
-    registers: ARM_VFP_REGISTERS,
-    returns: aapcs_vfp,
-    ..ARM
-};
-
-/// AAPCS 6.4: a structure of at most a word comes in `r0`, any other in memory.
-fn aapcs_base(structure: &Struct) -> Returns {
-    if structure.bytes() <= 4 { Returns::Values(vec![(0, types::I32)]) } else { Returns::Memory }
-}
-
-/// AAPCS 7.1: the same, but that homogeneous aggregates of up to four floats come in VFP registers.
-fn aapcs_vfp(structure: &Struct) -> Returns {
-    match structure.homogeneous() {
-        Some((scalar @ (Scalar::Float | Scalar::Double), count @ 1..=4)) => {
-            Returns::Values((0..count).map(|i| (i * scalar.bytes(), scalar.ty())).collect())
-        }
-        _ => aapcs_base(structure),
-    }
-}
-
-/// 64-bit PowerPC ELF ABI, 3.2.3: every structure comes in memory.
-fn elf_v1(_: &Struct) -> Returns {
-    Returns::Memory
-}
-
-/// 64-bit ELF V2 ABI, 2.2.5: homogeneous aggregates of up to eight floats come in floating-point registers, others of up to
-/// two doublewords in general-purpose ones.
-fn elf_v2(structure: &Struct) -> Returns {
-    match (structure.homogeneous(), structure.bytes()) {
-        (Some((scalar @ (Scalar::Float | Scalar::Double), count @ 1..=8)), _) => {
-            Returns::Values((0..count).map(|i| (i * scalar.bytes(), scalar.ty())).collect())
-        }
-        (_, 1..=8) => Returns::Values(vec![(0, types::I64)]),
-        (_, 9..=16) => Returns::Values(vec![(0, types::I64), (8, types::I64)]),
-        _ => Returns::Memory,
-    }
-}
-
-/// `r4`-`r11` hold their numbers while the function runs.
-macro_rules! arm_registers {
-    ($save:literal, $check:literal, $restore:literal) => {
-        concat!(
-            r#"__asm__(".text\n.arm\n.align 2\n.global kept_registers\n.type kept_registers, %function\nkept_registers:\n"
-"push {r4-r11, lr}\nsub sp, sp, #4\nmov r12, r0\n"
-"mov r4, #4\nmov r5, #5\nmov r6, #6\nmov r7, #7\nmov r8, #8\nmov r9, #9\nmov r10, #10\nmov r11, #11\n"
-""#,
-            $save,
-            r#""
-"blx r12\nmov r0, #0\n"
-"cmp r4, #4\nmovne r0, #1\ncmp r5, #5\nmovne r0, #1\ncmp r6, #6\nmovne r0, #1\ncmp r7, #7\nmovne r0, #1\n"
-"cmp r8, #8\nmovne r0, #1\ncmp r9, #9\nmovne r0, #1\ncmp r10, #10\nmovne r0, #1\ncmp r11, #11\nmovne r0, #1\n"
-""#,
-            $check,
-            $restore,
-            r#""
-"add sp, sp, #4\npop {r4-r11, pc}\n.size kept_registers, . - kept_registers\n");"#
-        )
-    };
-}
-
-/// Without floating-point registers.
-const ARM_REGISTERS: &str = arm_registers!("", "", "");
-
-/// The same with `d8`-`d15`, which hold pairs of those numbers.
-const ARM_VFP_REGISTERS: &str = arm_registers!(
-    r"vpush {d8-d15}\nvmov d8, r4, r5\nvmov d9, r5, r6\nvmov d10, r6, r7\nvmov d11, r7, r8\n\
-vmov d12, r8, r9\nvmov d13, r9, r10\nvmov d14, r10, r11\nvmov d15, r11, r4\n",
-    r"vmov r1, r2, d8\ncmp r1, #4\ncmpeq r2, #5\nmovne r0, #1\nvmov r1, r2, d9\ncmp r1, #5\ncmpeq r2, #6\nmovne r0, #1\n\
-vmov r1, r2, d10\ncmp r1, #6\ncmpeq r2, #7\nmovne r0, #1\nvmov r1, r2, d11\ncmp r1, #7\ncmpeq r2, #8\nmovne r0, #1\n\
-vmov r1, r2, d12\ncmp r1, #8\ncmpeq r2, #9\nmovne r0, #1\nvmov r1, r2, d13\ncmp r1, #9\ncmpeq r2, #10\nmovne r0, #1\n\
-vmov r1, r2, d14\ncmp r1, #10\ncmpeq r2, #11\nmovne r0, #1\nvmov r1, r2, d15\ncmp r1, #11\ncmpeq r2, #4\nmovne r0, #1\n",
-    r"vpop {d8-d15}\n"
-);
-
-/// `r14`-`r31` and `f14`-`f31` hold their numbers while the function runs, and `cr2`-`cr4` a pattern.
-macro_rules! ppc64_registers {
-    ($entry:literal, $call:literal) => {
-        concat!(
-            r#"__asm__(".text\n.align 2\n.global kept_registers\n.type kept_registers, @function\n"
-""#,
-            $entry,
-            r#""
-"mflr 0\nstd 0, 16(1)\nmfcr 0\nstw 0, 8(1)\nstdu 1, -448(1)\n"
-".irp reg, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n"
-"std \\reg, 16+8*\\reg(1)\nstfd \\reg, 160+8*\\reg(1)\n"
-"li \\reg, \\reg\nstd \\reg, 424(1)\nlfd \\reg, 424(1)\n.endr\n"
-"lis 0, 0xa5\nori 0, 0, 0xa000\nmtcrf 0x38, 0\n"
-""#,
-            $call,
-            r#""
-"li 3, 0\nmfcr 0\nrlwinm 0, 0, 0, 8, 19\nxoris 0, 0, 0xa5\nxori 0, 0, 0xa000\nor 3, 3, 0\n"
-".irp reg, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n"
-"xori 0, \\reg, \\reg\nor 3, 3, 0\nstfd \\reg, 424(1)\nld 0, 424(1)\nxori 0, 0, \\reg\nor 3, 3, 0\n"
-"ld \\reg, 16+8*\\reg(1)\nlfd \\reg, 160+8*\\reg(1)\n.endr\n"
-"cmpdi 3, 0\nbeq 0f\nli 3, 1\n0: addi 1, 1, 448\nld 0, 16(1)\nmtlr 0\nlwz 0, 8(1)\nmtcrf 0x38, 0\nblr\n");"#
-        )
-    };
-}
-
-/// In the first ABI.
-const PPC64_V1_REGISTERS: &str = ppc64_registers!(
-    r#".section .opd, \"aw\"\n.align 3\nkept_registers: .quad .Lkept, .TOC.@tocbase, 0\n.previous\n.Lkept:\n"#,
-    r"std 2, 40(1)\nld 0, 0(3)\nld 2, 8(3)\nmtctr 0\nbctrl\nld 2, 40(1)\n"
-);
-
-/// In the second.
-const PPC64_V2_REGISTERS: &str =
-    ppc64_registers!(r"kept_registers:\n", r"std 2, 24(1)\nmr 12, 3\nmtctr 12\nbctrl\nld 2, 24(1)\n");

@@ -12,7 +12,7 @@
 //!
 //! # A new convention
 //!
-//! A row in [`conventions`](CONVENTIONS): the Windlass target and the names that the language has for the convention; compiler and flags; how it
+//! A row in a backend's file in `conventions/` ([`CONVENTIONS`]): the Windlass target and the names that the language has for the convention; compiler and flags; how it
 //! returns structures, because in the language that is the front end's to say; an assembly routine that checks
 //! registers. How arguments are passed, structures among them, is for Windlass to know.
 
