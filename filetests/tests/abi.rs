@@ -44,7 +44,9 @@ conventions! {
     armv6_vfp "armv6-vfp"
     armv5 "armv5"
     ppc64le "ppc64le"
+    ppc64le_power10 "ppc64le-power10"
     ppc64 "ppc64"
+    ppc64_power7 "ppc64-power7"
 }
 
 /// What the tests see is really the convention: with another one nothing fits.

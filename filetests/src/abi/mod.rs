@@ -244,7 +244,9 @@ fn program(
     let mut random = Random::part(options.seed, n);
     let cases: Vec<Case> = (0..count).map(|_| case(convention, &mut random, order)).collect();
     let text = source::clif_source(convention, &cases, address);
-    let object = object(&*target, &text)?;
+    // The linker may put functions anywhere.
+    let layout = ObjectOptions { separate_sections: n % 2 == 1 };
+    let object = object_with(&*target, &text, &layout)?;
     let c = source::c_source(convention, &cases, order);
     let optimization = ["-O2", "-O0", "-O1"][(n % 3) as usize];
     let output = build_and_run(convention, &*target, optimization, &c, &object)?;
@@ -329,6 +331,10 @@ fn case(convention: &Convention, random: &mut Random, order: Endianness) -> Case
 /// # Errors
 /// A function does not parse or compile.
 pub fn object(target: &dyn Target, text: &str) -> Result<Vec<u8>, String> {
+    object_with(target, text, &ObjectOptions::default())
+}
+
+fn object_with(target: &dyn Target, text: &str, options: &ObjectOptions) -> Result<Vec<u8>, String> {
     let functions = windlass_ir::text::parse_functions(text).map_err(|error| error.to_string())?;
     let (mut module, mut cx) = (Module::default(), Context::default());
     for function in functions {
@@ -337,7 +343,7 @@ pub fn object(target: &dyn Target, text: &str) -> Result<Vec<u8>, String> {
             .map_err(|error| format!("{}: {error}\n{function}", function.name))?;
         module.add_function(function.name.clone(), code);
     }
-    write_object(&module, target.elf(), &ObjectOptions::default()).map_err(|error| error.to_string())
+    write_object(&module, target.elf(), options).map_err(|error| error.to_string())
 }
 
 /// Compiles C, links it with an object and the C library, and gives what the program prints in the emulator.

@@ -7,20 +7,26 @@ use windlass_ir::{CallConv, types};
 
 /// The rows.
 pub const ROWS: &[Convention] = &[
-    Convention {
-        name: "ppc64le",
-        target: "ppc64le",
-        call_convs: &[CallConv::SystemV, CallConv::Fast, CallConv::Elfv2],
-        variadic: Some((CallConv::Elfv2, elf_v2)),
-        compiler: "powerpc64le-linux-gnu-gcc",
-        package: "gcc-powerpc64le-linux-gnu",
-        flags: &["-mcpu=power8"],
-        registers: PPC64_V2_REGISTERS,
-        returns: elf_v2,
-        ..PPC64
-    },
+    PPC64LE,
+    // C that needs no table of contents, and keeps `r2` for nobody.
+    Convention { name: "ppc64le-power10", target: "ppc64le power10", flags: &["-mcpu=power10"], ..PPC64LE },
     PPC64,
+    Convention { name: "ppc64-power7", target: "ppc64 power7", flags: &["-mcpu=power7"], ..PPC64 },
 ];
+
+/// The second ABI of 64-bit POWER.
+const PPC64LE: Convention = Convention {
+    name: "ppc64le",
+    target: "ppc64le",
+    call_convs: &[CallConv::SystemV, CallConv::Fast, CallConv::Elfv2],
+    variadic: Some((CallConv::Elfv2, elf_v2)),
+    compiler: "powerpc64le-linux-gnu-gcc",
+    package: "gcc-powerpc64le-linux-gnu",
+    flags: &["-mcpu=power8"],
+    registers: PPC64_V2_REGISTERS,
+    returns: elf_v2,
+    ..PPC64
+};
 
 /// The first ABI of 64-bit POWER, and what the rows of the second share with it.
 const PPC64: Convention = Convention {
