@@ -234,6 +234,8 @@ fn candidates(def: &OpcodeDef) -> Vec<Access> {
     if !of_memory || def.opcode == Opcode::Bitcast {
         return Vec::new();
     }
+    // QEMU before 8.1 has no conditional store of 16 bytes that ever succeeds: what changes them atomically never ends.
+    let endless = |ty: Type| ty == types::I128 && matches!(def.format, Format::AtomicRmw | Format::AtomicCas);
     let types: Vec<Type> = match def.ctrl.types() {
         Some(set) => SCALARS.iter().copied().filter(|&ty| set.contains(ty)).collect(),
         None => def
@@ -244,7 +246,7 @@ fn candidates(def: &OpcodeDef) -> Vec<Access> {
             .collect(),
     };
     let mut out = Vec::new();
-    for ty in types {
+    for ty in types.into_iter().filter(|&ty| !endless(ty)) {
         let access = Access { opcode: def.opcode, ty, bytes: bytes_of(ty), any_order: true, rmw: None };
         if def.format == Format::AtomicRmw {
             out.extend(AtomicRmwOp::ALL.iter().map(|&op| Access { rmw: Some(op), ..access }));

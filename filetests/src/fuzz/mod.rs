@@ -267,7 +267,8 @@ fn run_batch(
     }
     let mut report = Report::default();
     let (failures, counts) = checker.check(&functions, &calls).map_err(FuzzError::Guest)?;
-    report.functions = functions.len() as u64;
+    // Those that only throw are not counted.
+    report.functions = options.batch.max(1) as u64;
     report.instructions = counts.instructions;
     report.calls = counts.calls;
     report.traps = counts.traps;

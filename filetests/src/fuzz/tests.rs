@@ -17,12 +17,41 @@ fn assert_clean(report: &Report) {
 
 #[test]
 fn random_programs_run_as_interpreted_under_every_kind_of_setting() {
-    // Fourteen kinds of settings take turns.
+    // Twenty kinds of settings take turns.
     let options = Options { count: 24 * 20, batch: 20, calls: 3, seed: 2026, jobs: 2, ..Options::default() };
     let report = fuzz(&options, &|_| ()).unwrap();
     assert_clean(&report);
     assert_eq!(report.functions, 480);
     assert!(report.calls > 1200 && report.traps > 30, "{report}");
+}
+
+#[test]
+fn power_runs_random_programs_as_interpreted_in_both_byte_orders() {
+    for target in ["ppc64le", "ppc64"] {
+        let target = target.to_string();
+        let options = Options { target, count: 100, batch: 20, calls: 3, seed: 11, ..Options::default() };
+        let report = fuzz(&options, &|_| ()).unwrap();
+        assert_clean(&report);
+        assert!(report.calls > 200 && report.throws > 10, "{report}");
+    }
+}
+
+#[test]
+fn all_that_a_target_has_is_among_its_choices() {
+    for entry in windlass::target::TARGETS {
+        let choices = (entry.builder)().choices();
+        assert!(
+            !choices.features.is_empty() && !choices.switches.is_empty() && !choices.reservable.is_empty()
+        );
+        for name in choices.features.iter().chain(&choices.switches) {
+            assert_eq!((entry.builder)().set(name, Some("true")), Ok(()), "{name} of {}", entry.name);
+        }
+        for register in choices.reservable {
+            let mut builder = (entry.builder)();
+            builder.set("reserved_regs", Some(register)).unwrap();
+            assert!(builder.build().is_ok(), "{register} of {}", entry.name);
+        }
+    }
 }
 
 #[test]
@@ -89,6 +118,8 @@ fn all_that_is_on_the_menu_is_used() {
     use Opcode::*;
     let by_hand =
         [Brif, Jump, BrTable, Return, Trap, Call, CallIndirect, FuncAddr, ReturnCall, ReturnCallIndirect];
+    let by_hand = by_hand.into_iter();
+    let by_hand = by_hand.chain([TryCall, TryCallIndirect, SymbolValue, TlsValue, GetStackPointer]);
     for opcode in by_hand {
         if !used.iter().any(|(other, _)| *other == opcode) {
             missing.push(opcode.to_string());
