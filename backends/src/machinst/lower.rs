@@ -164,6 +164,9 @@ pub struct Lower<'f, M: Machine> {
     observer: Option<&'f mut RuleObserver>,
     /// The load that the last call does itself.
     absorbed: Option<Inst>,
+    /// What later instructions want to know of a result: the instruction that gives it, where the answer goes, and
+    /// whether the result's sign matters. Few at a time.
+    tests: Vec<(Inst, WritableReg, bool)>,
     /// What the normal edges of calls that may throw find in registers, by call, until the call itself comes.
     try_results: BTreeMap<Inst, Vec<(WritableReg, PReg)>>,
 }
@@ -257,6 +260,51 @@ impl<M: Machine> Lower<'_, M> {
         self.joined[inst].is_some()
     }
 
+    /// Asks `inst`, whose turn has not come, to compare its result with 0 besides, into a register of `class`; as a signed
+    /// number, or to tell only whether it is 0. Whoever asks wants the result. See [`take_test`](Self::take_test).
+    pub fn ask_test(&mut self, inst: Inst, class: RegClass, signed: bool) -> Reg {
+        if let Some(test) = self.tests.iter_mut().find(|test| test.0 == inst) {
+            test.2 |= signed;
+            return test.1.to_reg();
+        }
+        let answer = self.temp(class);
+        self.tests.push((inst, answer, signed));
+        answer.to_reg()
+    }
+
+    /// Where `inst`, which is selected now, has to leave how its result compares with 0, and whether its sign is asked for.
+    pub fn take_test(&mut self, inst: Inst) -> Option<(WritableReg, bool)> {
+        let at = self.tests.iter().position(|test| test.0 == inst)?;
+        let (_, answer, signed) = self.tests.swap_remove(at);
+        Some((answer, signed))
+    }
+
+    /// The instruction that was emitted last for what is selected now.
+    pub fn last_emitted(&mut self) -> Option<&mut M::Inst> {
+        self.forward.last_mut()
+    }
+
+    /// If the pure instruction that defines `v` stands shortly before the one at work, in its block, with nothing between them
+    /// that has effects, or has been asked for a test already: that instruction. Its turn has not come.
+    pub fn shortly_before(&self, v: Value) -> Option<Inst> {
+        let def = self.pure_def(v)?;
+        if self.tests.iter().any(|test| test.0 == def) {
+            return Some(def);
+        }
+        let mut at = self.current?;
+        for _ in 0..TEST_WINDOW {
+            at = self.func.layout.prev_inst(at)?;
+            if at == def {
+                return Some(def);
+            }
+            let opcode = self.func.dfg.opcode(at);
+            if opcode.is_call() || opcode.effects().must_stay() {
+                return None;
+            }
+        }
+        None
+    }
+
     /// The pure instruction that defines `v` alone, if it is one.
     pub fn pure_def(&self, v: Value) -> Option<Inst> {
         match self.func.dfg.value_def(v) {
@@ -278,12 +326,15 @@ impl<M: Machine> Lower<'_, M> {
         }
     }
 
-    /// The bits of `v` if it is an integer constant, zeros above its type's width.
+    /// The bits of `v` if it is an integer constant, maybe extended, of at most 64 bits; zeros above its type's width.
     pub fn constant(&self, v: Value) -> Option<u64> {
         let inst = self.pure_def(v)?;
+        let bits = self.func.dfg.value_type(v).bits();
         match self.func.dfg.insts[inst] {
-            InstData::UnaryImm { opcode: Opcode::Iconst, imm } => {
-                Some(imm.zero_extended(self.func.dfg.value_type(v).bits().clamp(1, 64)))
+            InstData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.zero_extended(bits.clamp(1, 64))),
+            InstData::Unary { opcode: Opcode::Uextend, arg } if bits <= 64 => self.constant(arg),
+            InstData::Unary { opcode: Opcode::Sextend, arg } if bits <= 64 => {
+                Some(self.signed_constant(arg)? as u64 & u64::MAX >> (64 - bits.clamp(1, 64)))
             }
             _ => None,
         }
@@ -407,6 +458,9 @@ impl<M: Machine> Lower<'_, M> {
         self.machine.address_type()
     }
 }
+
+/// How far a comparison with 0 is moved up to what it compares, in instructions.
+const TEST_WINDOW: u32 = 4;
 
 /// How far in front of a call the pinned register is read for it, in instructions.
 const PINNED_WINDOW: u32 = 16;

@@ -5,6 +5,7 @@
 //! 288 bytes below the stack pointer from being written over by others). None but calls touches the carry.
 
 use super::atomic::Atomic;
+use super::constant;
 use super::fixup::{self, Fixups};
 use super::frame::Frame;
 use super::imm::*;
@@ -140,87 +141,10 @@ impl Emit<'_> {
 
     // ----- Constants -----
 
-    /// The first that gives it of
-    /// ```text
-    ///     li rd, k
-    ///     lis rd, high ; ori rd, rd, low                              or one of them
-    ///     li rd, k ; rotldi rd, rd, n                                 shifts among them
-    ///     li rd, k ; clrldi rd, rd, n
-    ///     li rd, low ; oris rd, rd, high
-    ///     lis rd, high ; ori rd, rd, low ; clrldi rd, rd, 32          or  sldi rd, rd, n
-    ///     …32 bits… ; rldimi rd, rd, 32, 0                            both halves alike
-    ///     …high half… ; sldi rd, rd, 32 ; oris rd, rd, … ; ori rd, rd, …
-    /// ```
+    /// A number in a register, see [`constant`].
     pub(super) fn constant(&mut self, rd: WritableReg, value: u64) -> Result {
-        let signed = value as i64;
-        if self.short_constant(rd, signed)? {
-            return Ok(());
-        }
-        // A rotation of a number of 16 bits with its sign: a shift, if there are only zeros below.
-        for n in (1..64).rev() {
-            if let Some(si) = Simm16::new(value.rotate_right(n) as i64) {
-                self.real(&Inst::Li { rt: rd, si })?;
-                return self.rotate_clear(rd, n, 0);
-            }
-        }
-        let zeros = value.leading_zeros();
-        if let Some(si) = Simm16::new((value | !(u64::MAX >> zeros)) as i64) {
-            self.real(&Inst::Li { rt: rd, si })?;
-            return self.rotate_clear(rd, 0, zeros);
-        }
-        let (low, high) = (value as u16, (value >> 16) as u16);
-        if value >> 32 == 0 {
-            if let Some(si) = Simm16::new(low.into()) {
-                self.real(&Inst::Li { rt: rd, si })?;
-                return self.or_halves(rd, high, 0);
-            }
-            self.short_constant(rd, (value as i32).into())?;
-            return self.rotate_clear(rd, 0, 32);
-        }
-        let trailing = value.trailing_zeros();
-        let shifted = signed >> trailing;
-        if i32::try_from(shifted).is_ok() {
-            self.short_constant(rd, shifted)?;
-            return self.shift_left(rd, trailing);
-        }
-        if value >> 32 == value & 0xffff_ffff {
-            self.short_constant(rd, (value as i32).into())?;
-            let (sh, mb) = (Uimm6::from_low(32), Uimm6::ZERO);
-            return self.real(&Inst::Rldimi { ra: rd, ra_in: rd.to_reg(), rs: rd.to_reg(), sh, mb });
-        }
-        self.short_constant(rd, signed >> 32)?;
-        self.shift_left(rd, 32)?;
-        self.or_halves(rd, high, low)
-    }
-
-    /// A number of 32 bits with its sign, in one or two instructions. False, and nothing, if it has more.
-    fn short_constant(&mut self, rd: WritableReg, value: i64) -> core::result::Result<bool, EmitError> {
-        if let Some(si) = Simm16::new(value) {
-            self.real(&Inst::Li { rt: rd, si })?;
-            return Ok(true);
-        }
-        let Some(si) = Simm16::new(value >> 16) else { return Ok(false) };
-        self.real(&Inst::Lis { rt: rd, si })?;
-        self.or_halves(rd, 0, value as u16)?;
-        Ok(true)
-    }
-
-    /// `oris rd, rd, high ; ori rd, rd, low`, without what is 0
-    fn or_halves(&mut self, rd: WritableReg, high: u16, low: u16) -> Result {
-        let rs = rd.to_reg();
-        if high != 0 {
-            self.real(&Inst::Oris { ra: rd, rs, ui: Uimm16::from_low(high.into()) })?;
-        }
-        if low != 0 {
-            self.real(&Inst::Ori { ra: rd, rs, ui: Uimm16::from_low(low.into()) })?;
-        }
-        Ok(())
-    }
-
-    /// `rldicl rd, rd, sh, mb`
-    fn rotate_clear(&mut self, rd: WritableReg, sh: u32, mb: u32) -> Result {
-        let (sh, mb) = (Uimm6::from_low(sh), Uimm6::from_low(mb));
-        self.real(&Inst::Rldicl { ra: rd, rs: rd.to_reg(), sh, mb })
+        let all = constant::steps(value, self.has(Features::POWER10));
+        all.iter().try_for_each(|step| self.real(&step.inst(rd)))
     }
 
     /// `sldi rd, rd, n`

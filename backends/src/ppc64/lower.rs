@@ -5,7 +5,9 @@
 use super::atomic::{Atomic, Quad, Width};
 use super::imm::*;
 use super::minst::{Features, Inst as Ppc64Inst, Inst as Real};
+use super::patterns;
 use super::pseudo::{FrameData, MInst, Transfer};
+use super::record;
 use super::regs;
 use super::target::Ppc64Target;
 use super::threads;
@@ -28,7 +30,9 @@ pub(super) type Lower<'f> = machinst::Lower<'f, Ppc64Target>;
 
 /// Selects an instruction that does not branch.
 pub(super) fn lower_inst(cx: &mut Lower<'_>, inst: Inst) -> Option<InstOutput> {
-    generated::constructor_lower(&mut Rules { cx, labels: &[] }, inst)
+    let output = generated::constructor_lower(&mut Rules { cx, labels: &[] }, inst)?;
+    record::answer(cx, inst, &output);
+    Some(output)
 }
 
 /// Selects a branch.
@@ -78,7 +82,7 @@ struct Rules<'a, 'f> {
     irrefutable_let_patterns,
     reason = "generated"
 )]
-mod generated {
+pub(super) mod generated {
     pub use super::super::imm::*;
     pub use super::super::minst::Ppc64Inst;
     pub use crate::machinst::types::{Class16, Class32, TypeClass};
@@ -105,7 +109,10 @@ mod generated {
     pub type Value3 = [Value; 3];
     pub type BlockCall2 = [BlockCall; 2];
 
+    pub const I8: Type = windlass_ir::types::I8;
+    pub const I16: Type = windlass_ir::types::I16;
     pub const I32: Type = windlass_ir::types::I32;
+    pub const I64: Type = windlass_ir::types::I64;
     pub const CR_LT: CrBit = CrBit::Lt;
     pub const CR_GT: CrBit = CrBit::Gt;
     pub const CR_EQ: CrBit = CrBit::Eq;
@@ -203,9 +210,6 @@ impl generated::Context for Rules<'_, '_> {
 
     // ----- Types and constants -----
 
-    fn i64_bits(&mut self, k: i64) -> u64 {
-        k as u64
-    }
     fn imm64(&mut self, k: u64) -> Reg {
         constant(self.cx, k)
     }
@@ -237,32 +241,12 @@ impl generated::Context for Rules<'_, '_> {
         let k = signed_const(self.cx, v)?;
         if k & 0xffff == 0 { Simm16::new(k >> 16) } else { None }
     }
-    fn simm16_positive(&mut self, v: Value) -> Option<Simm16> {
-        Simm16::new(signed_const(self.cx, v)?).filter(|k| k.value() >= 0)
-    }
     fn uimm16(&mut self, v: Value) -> Option<Uimm16> {
         Uimm16::new(u32::try_from(self.cx.constant(v)?).ok()?)
     }
     fn uimm16_high(&mut self, v: Value) -> Option<Uimm16> {
         let k = u32::try_from(self.cx.constant(v)?).ok()?;
         if k & 0xffff == 0 { Uimm16::new(k >> 16) } else { None }
-    }
-    fn word_mask(&mut self, v: Value) -> Option<WordMask> {
-        WordMask::new(self.cx.constant(v)? as u32)
-    }
-    fn mask_begin(&mut self, m: WordMask) -> Uimm5 {
-        m.mb
-    }
-    fn mask_end(&mut self, m: WordMask) -> Uimm5 {
-        m.me
-    }
-    fn low_ones(&mut self, v: Value) -> Option<Uimm6> {
-        let k = self.cx.constant(v)?;
-        (k != 0 && k & k.wrapping_add(1) == 0).then(|| self.uimm6(k.leading_zeros()))
-    }
-    fn high_ones(&mut self, v: Value) -> Option<Uimm6> {
-        let k = !self.cx.constant(v)?;
-        (k != u64::MAX && k & k.wrapping_add(1) == 0).then(|| self.uimm6(k.leading_zeros().wrapping_sub(1)))
     }
 
     // ----- Instructions and registers -----
@@ -280,6 +264,9 @@ impl generated::Context for Rules<'_, '_> {
 
     fn has_fprnd(&mut self) -> Option<()> {
         self.has(Features::FPRND)
+    }
+    fn has_popcntb(&mut self) -> Option<()> {
+        self.has(Features::POPCNTB)
     }
     fn has_isel(&mut self) -> Option<()> {
         self.has(Features::ISEL)
@@ -338,7 +325,7 @@ impl generated::Context for Rules<'_, '_> {
         if n == 0 { rs } else { self.clear_left(rs, 64 - n.min(64), n) }
     }
     fn slwi(&mut self, rs: Reg, n: u32) -> Reg {
-        if n == 0 { rs } else { self.word_field(rs, n, 0, 31 - n.min(31)) }
+        self.word_field(rs, n, 0, 31 - n.min(31))
     }
     fn srwi(&mut self, rs: Reg, n: u32) -> Reg {
         self.word_field(rs, 32 - n.min(32), n, 31)
@@ -346,13 +333,62 @@ impl generated::Context for Rules<'_, '_> {
     fn low_bits(&mut self, rs: Reg, n: u32) -> Reg {
         self.clear_left(rs, 0, 64 - n.clamp(1, 64))
     }
-    fn field(&mut self, ty: Type, rs: Reg, n: u32) -> Reg {
+    fn right_of(&mut self, ty: Type, rs: Reg, n: u32) -> Reg {
         let width = ty.bits().clamp(1, 32);
         let n = n.min(width - 1);
         self.word_field(rs, 32 - n, 32 - (width - n), 31)
     }
+    fn field(&mut self, inst: Inst) -> Option<generated::Field> {
+        patterns::field(self.cx, inst)
+    }
+    fn insertion(&mut self, inst: Inst) -> Option<generated::Insertion> {
+        patterns::insertion(self.cx, inst)
+    }
+    fn at_most_31(&mut self, n: u32) -> u32 {
+        n.min(31)
+    }
+    fn less_32(&mut self, n: u32) -> Option<u32> {
+        n.checked_sub(32)
+    }
+    fn reduced(&mut self, ty: Type, n: Value) -> Option<()> {
+        patterns::is_reduced(self.cx, n, ty).then_some(())
+    }
+    fn known_signed(&mut self, v: Value) -> Option<Value> {
+        patterns::sign_extended(self.cx, v).then_some(v)
+    }
+
+    // ----- Division by constants -----
+
+    fn multiplication_pays(&mut self) -> Option<()> {
+        patterns::multiplication_pays(self.cx).then_some(())
+    }
+    fn udivisor(&mut self, v: Value) -> Option<generated::UDivisor> {
+        patterns::udivisor(self.cx, v)
+    }
+    fn sdivisor(&mut self, v: Value) -> Option<generated::SDivisor> {
+        patterns::sdivisor(self.cx, v)
+    }
+    fn power(&mut self, v: Value) -> Option<u32> {
+        patterns::power(self.cx.constant(v)?)
+    }
+    fn signed_power(&mut self, v: Value) -> Option<u32> {
+        signed_const(self.cx, v).filter(|&k| k > 0).and_then(|k| patterns::power(k.unsigned_abs()))
+    }
+    fn negative_power(&mut self, v: Value) -> Option<u32> {
+        signed_const(self.cx, v).filter(|&k| k < 0).and_then(|k| patterns::power(k.unsigned_abs()))
+    }
+    fn next_to_power(&mut self, v: Value) -> Option<(u32, u32)> {
+        let k = self.cx.constant(v).filter(|&k| k > 0x7fff)?;
+        if let Some(n) = patterns::power(k - 1) {
+            return Some((n, 1));
+        }
+        k.checked_add(1).and_then(patterns::power).map(|n| (n, 0))
+    }
     fn amount_const(&mut self, ty: Type, k: u64) -> u32 {
         (k % u64::from(ty.bits().max(1))) as u32
+    }
+    fn plus_one(&mut self, n: u32) -> u32 {
+        n + 1
     }
     fn minus_const(&mut self, width: u32, n: u32) -> u32 {
         (width - n.min(width)) % width
@@ -365,6 +401,72 @@ impl generated::Context for Rules<'_, '_> {
     }
     fn invert(&mut self, c: CrCond) -> CrCond {
         CrCond { cond: c.cond.invert(), ..c }
+    }
+    fn zero_cond(&mut self, cc: &IntCC) -> Option<(Cond, bool)> {
+        match cc {
+            IntCC::UnsignedGreaterThan => Some((Cond::NE, false)),
+            IntCC::UnsignedLessThanOrEqual => Some((Cond::EQ, false)),
+            IntCC::UnsignedLessThan | IntCC::UnsignedGreaterThanOrEqual => None,
+            _ => Some((self.cond_of(cc), cc.is_signed())),
+        }
+    }
+    fn compare_zero(&mut self, v: Value, signed: bool) -> Reg {
+        record::compare_zero(self.cx, v, signed)
+    }
+    fn cond_bit(&mut self, cond: Cond) -> CrBit {
+        cond.bit
+    }
+    fn equality(&mut self, cc: &IntCC) -> Option<Cond> {
+        matches!(cc, IntCC::Equal | IntCC::NotEqual).then(|| self.cond_of(cc))
+    }
+    fn swap_cc(&mut self, cc: &IntCC) -> IntCC {
+        cc.swap_args()
+    }
+    fn only_left_constant(&mut self, x: Value, y: Value) -> Option<()> {
+        (self.cx.constant(x).is_some() && self.cx.constant(y).is_none()).then_some(())
+    }
+    fn before_power10(&mut self) -> Option<()> {
+        if self.has_power10().is_some() { None } else { Some(()) }
+    }
+    fn greater(&mut self, cc: &IntCC) -> Option<IntCC> {
+        matches!(cc, IntCC::SignedGreaterThan | IntCC::UnsignedGreaterThan).then_some(*cc)
+    }
+    fn less_than(&mut self, cc: &IntCC) -> Option<IntCC> {
+        matches!(cc, IntCC::SignedLessThan | IntCC::UnsignedLessThan).then_some(*cc)
+    }
+    fn same_sign(&mut self, a: &IntCC, b: &IntCC) -> Option<()> {
+        (a.is_signed() == b.is_signed()).then_some(())
+    }
+    fn cond_field(&mut self, c: CrCond) -> Reg {
+        c.cr
+    }
+    fn same_value(&mut self, x: Value, y: Value) -> Option<()> {
+        let dfg = &self.cx.func.dfg;
+        (dfg.resolve_aliases(x) == dfg.resolve_aliases(y)).then_some(())
+    }
+    fn halves_of(&mut self, v: Value) -> Option<(Uimm16, Uimm16)> {
+        let k = u32::try_from(self.cx.constant(v)?).ok().filter(|&k| k >> 16 != 0)?;
+        Some((Uimm16::from_low(k >> 16), Uimm16::from_low(k & 0xffff)))
+    }
+    fn mask_of_bit(&mut self, c: CrCond) -> Reg {
+        let rd = self.temp();
+        let (bi, bit) = (c.cr, c.cond.bit);
+        self.real(if c.cond.set {
+            Ppc64Inst::Setnbc { rt: rd, bi, bit }
+        } else {
+            Ppc64Inst::Setnbcr { rt: rd, bi, bit }
+        });
+        rd.to_reg()
+    }
+    fn choose_value(&mut self, c: CrCond, x: Value, y: Value) -> Reg {
+        let (new, old) = if c.cond.set { (x, y) } else { (y, x) };
+        if self.has(Features::ISEL).is_some() && self.cx.constant(new) == Some(0) {
+            let (rd, rb) = (self.temp(), self.reg(old));
+            self.real(Ppc64Inst::IselZ { rt: rd, rb, bc: c.cr, bit: c.cond.bit });
+            return rd.to_reg();
+        }
+        let (new, old) = (self.reg(x), self.reg(y));
+        self.choose(c, new, old)
     }
     fn cond_of(&mut self, cc: &IntCC) -> Cond {
         match cc {
@@ -570,8 +672,12 @@ pub(super) fn zero_extended(cx: &Lower<'_>, v: Value) -> bool {
     let data = &cx.func.dfg.insts[inst];
     match data.opcode() {
         // Constants are made with their sign above.
-        Opcode::Iconst => cx.signed_constant(v).is_some_and(|k| k >= 0),
-        Opcode::Icmp | Opcode::Fcmp | Opcode::FcvtToUint => true,
+        _ if cx.constant(v).is_some() => cx.signed_constant(v).is_some_and(|k| k >= 0),
+        Opcode::Icmp | Opcode::Fcmp | Opcode::FcvtToUint | Opcode::Uextend => true,
+        // A mask that is no negative number: what stands above is zero in it.
+        Opcode::Band => {
+            cx.func.dfg.inst_args(inst).iter().any(|&x| cx.signed_constant(x).is_some_and(|k| k >= 0))
+        }
         // Loads clear the rest.
         Opcode::Load | Opcode::Uload8 | Opcode::Uload16 | Opcode::AtomicLoad => true,
         Opcode::Popcnt | Opcode::Clz | Opcode::Ctz | Opcode::Ushr => true,

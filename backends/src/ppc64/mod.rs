@@ -6,8 +6,10 @@
 //! | `imm.rs`, `regs.rs` | immediates that are valid by construction, registers |
 //! | `target.rs` | the targets and their settings; the framework's view of the machine |
 //! | `lower.rs`, `isle-rules/ppc64/` | selection: rules, and the helpers that they call |
+//! | `patterns.rs`, `record.rs` | what rules look for in values; comparisons with 0 that come with a result |
 //! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
 //! | `pseudo.rs`, `emit.rs`, `expand.rs`, `fixup.rs` | pseudo-instructions, the words that instructions become, distances in them |
+//! | `constant.rs` | the shortest sequence for a number |
 //! | `atomic.rs`, `threads.rs` | loops of accesses with reservation, thread-local data |
 //! | `reloc.rs`, `elf.rs`, `startup.rs` | objects and executables |
 //! | `runtime.rs`, `unwind.rs` | names of the run-time library, its routines in machine code |
@@ -15,6 +17,7 @@
 mod abi;
 mod atomic;
 mod call;
+mod constant;
 pub mod elf;
 mod emit;
 mod expand;
@@ -25,7 +28,9 @@ pub mod insts;
 mod limit;
 mod lower;
 pub mod minst;
+mod patterns;
 mod pseudo;
+mod record;
 pub mod regs;
 pub mod reloc;
 mod runtime;

@@ -81,6 +81,7 @@ impl<'f, M: AbiMachine> Lower<'f, M> {
             use_counts: SecondaryMap::new(),
             observer,
             absorbed: None,
+            tests: Vec::new(),
             try_results: BTreeMap::new(),
         }
     }
