@@ -27,7 +27,7 @@ pub(super) const R11: Reg = Reg::from_preg(regs::SCRATCH);
 /// Scratch register.
 pub(super) const R12: Reg = Reg::from_preg(regs::ENTRY);
 pub(super) const SP: Reg = Reg::from_preg(regs::SP);
-const TOC: Reg = Reg::from_preg(regs::TOC);
+pub(super) const TOC: Reg = Reg::from_preg(regs::TOC);
 pub(super) const CR0: Reg = Reg::from_preg(regs::cr(0));
 
 pub(super) const fn w(reg: Reg) -> WritableReg {
@@ -84,15 +84,19 @@ impl Emit<'_> {
             let fault = OperandFault::AboveLevel;
             return Err(EmitError { inst: inst.name(), operand: "all", fault });
         }
-        // No instruction with a prefix crosses a multiple of 64 bytes (1.6).
-        if inst.size() == 8 && self.buf.offset() % 64 == 60 {
-            self.real(&Inst::Nop)?;
+        if inst.size() == 8 {
+            self.before_prefix()?;
         }
         let (bytes, size) = word_bytes(word, inst.size(), self.target.order());
         for four in bytes[..size].chunks_exact(4) {
             self.buf.put4([four[0], four[1], four[2], four[3]]);
         }
         Ok(())
+    }
+
+    /// No instruction with a prefix crosses a multiple of 64 bytes (1.6).
+    pub(super) fn before_prefix(&mut self) -> Result {
+        if self.buf.offset() % 64 == 60 { self.real(&Inst::Nop) } else { Ok(()) }
     }
 
     pub(super) fn has(&self, features: Features) -> bool {
@@ -107,11 +111,15 @@ impl Emit<'_> {
         match inst {
             MInst::Real(inst) => self.real(inst),
             MInst::Access { inst, code } => {
+                if inst.size() == 8 {
+                    self.before_prefix()?;
+                }
                 self.buf.trap_here(*code);
                 self.real(inst)
             }
             MInst::Move { rd, rm } => self.copy(*rd, *rm),
             MInst::Common(inst) => self.common(inst, next),
+            MInst::Placed(placed) => self.placed(placed),
             MInst::FrameLoad { rd, area, offset, data } => {
                 let offset = self.frame_offset(*area, *offset);
                 self.frame_load(*rd, offset, *data)
@@ -191,6 +199,7 @@ impl Emit<'_> {
     /// ```text
     ///     addis rd, r2, symbol@toc@ha ; addi rd, rd, symbol@toc@l
     ///     addis rd, r2, symbol@got@ha ; ld rd, symbol@got@l(rd)      and the offset added
+    ///     paddi rd, 0, symbol@pcrel, 1 ; or pld rd, symbol@got@pcrel       from POWER10 on
     /// ```
     pub(super) fn symbol(&mut self, rd: WritableReg, symbol: &SymbolInfo) -> Result {
         let ra = rd.to_reg();
@@ -199,6 +208,16 @@ impl Emit<'_> {
             return self.absolute(rd, name, *offset);
         }
         let in_place = *colocated && i32::try_from(*offset).is_ok();
+        if self.target.pc_relative() {
+            self.before_prefix()?;
+            let (kind, addend) = if in_place { (reloc::PCREL34, *offset) } else { (reloc::GOT_PCREL34, 0) };
+            self.buf.reloc_at(self.buf.offset(), kind, name.clone(), addend);
+            if in_place {
+                return self.real(&Inst::Pla { rt: rd, si: Simm34::ZERO });
+            }
+            self.real(&Inst::PldPc { rt: rd, d: Simm34::ZERO })?;
+            return self.add_offset(rd, ra, *offset);
+        }
         let (high, low) =
             if in_place { (reloc::TOC16_HA, reloc::TOC16_LO) } else { (reloc::GOT16_HA, reloc::GOT16_LO_DS) };
         let addend = if in_place { *offset } else { 0 };
@@ -395,7 +414,7 @@ pub(super) fn ds_offset(d: i64) -> DsOffset {
 }
 
 /// An offset as what ADDIS adds, if it has 32 bits, and what a displacement adds to that.
-fn high_low(offset: i64) -> (Option<Simm16>, Simm16) {
+pub(super) fn high_low(offset: i64) -> (Option<Simm16>, Simm16) {
     let low = i64::from(offset as i16);
     (Simm16::new(offset.wrapping_sub(low) >> 16), displacement(low))
 }

@@ -3,7 +3,9 @@
 //! The rules are `isle-rules/ppc64/*.isle`. Helpers that the generated code calls are named as the rules name them.
 
 use super::atomic::{Atomic, Quad, Width};
+use super::emit::high_low;
 use super::imm::*;
+use super::memory::{At, Conversion, Data, Form, Moved, Placed};
 use super::minst::{Features, Inst as Ppc64Inst, Inst as Real};
 use super::patterns;
 use super::pseudo::{FrameData, MInst, Transfer};
@@ -38,6 +40,28 @@ pub(super) fn lower_inst(cx: &mut Lower<'_>, inst: Inst) -> Option<InstOutput> {
 /// Selects a branch.
 pub(super) fn lower_branch(cx: &mut Lower<'_>, inst: Inst, labels: &[Label]) -> Option<()> {
     generated::constructor_lower_branch(&mut Rules { cx, labels }, inst, generated::Labels)
+}
+
+/// The load `inst` as it brings what another instruction makes of it.
+pub(super) fn load_converted(cx: &mut Lower<'_>, inst: Inst, conversion: Conversion) -> Option<Reg> {
+    let InstData::Load { flags, arg, offset, .. } = cx.func.dfg.insts[inst] else { return None };
+    let is_swapped = cx.is_swapped(flags);
+    let rules = &mut Rules { cx, labels: &[] };
+    let (Conversion::Signed(data) | Conversion::Reversed(data)) = conversion;
+    if matches!(conversion, Conversion::Signed(_)) || is_swapped {
+        let place = if data.scale() == 4 {
+            generated::constructor_amode4(rules, flags, arg, offset)
+        } else {
+            generated::constructor_amode(rules, arg, offset, 1)
+        };
+        return Some(generated::Context::load_from(rules, &data, flags, &place));
+    }
+    let place = generated::constructor_amode_swapped(rules, arg, offset);
+    Some(match data {
+        Data::Half => generated::constructor_load_half_swapped(rules, flags, &place),
+        Data::Word => generated::constructor_load_word_swapped(rules, flags, &place),
+        _ => generated::constructor_load_doubleword_swapped(rules, flags, &place),
+    })
 }
 
 /// A constant: one register.
@@ -84,6 +108,7 @@ struct Rules<'a, 'f> {
 )]
 pub(super) mod generated {
     pub use super::super::imm::*;
+    pub use super::super::memory::Data;
     pub use super::super::minst::Ppc64Inst;
     pub use crate::machinst::types::{Class16, Class32, TypeClass};
     pub use crate::machinst::{InstOutput, Label, Reg, ValueRegs, WritableReg};
@@ -135,7 +160,7 @@ pub(super) mod generated {
     include!(concat!(env!("OUT_DIR"), "/ppc64_lower.rs"));
 }
 
-use generated::{CrCond, RegPair, TypeClass};
+use generated::{CrCond, Place, RegPair, TypeClass};
 
 impl Rules<'_, '_> {
     fn real(&mut self, inst: Ppc64Inst) {
@@ -187,7 +212,7 @@ impl Rules<'_, '_> {
 
     /// A symbol's address.
     fn symbol(&mut self, symbol: SymbolInfo) -> Option<Reg> {
-        self.cx.frame.uses_toc = true;
+        self.cx.frame.uses_toc |= !self.cx.machine.pc_relative();
         let rd = self.temp();
         self.cx.emit(Common::Symbol { rd, symbol: Box::new(symbol) }.into());
         Some(rd.to_reg())
@@ -564,14 +589,44 @@ impl generated::Context for Rules<'_, '_> {
     fn offset_bits(&mut self, off: Offset32) -> u64 {
         i64::from(off.0) as u64
     }
-    fn disp(&mut self, off: i32) -> Simm16 {
-        self.simm(off.into())
+    fn sum34(&mut self, off: Offset32, k: i64) -> Option<i64> {
+        Simm34::new(k.checked_add(off.0.into())?).map(Simm34::value)
     }
-    fn disp4(&mut self, off: i32) -> DsOffset {
-        DsOffset::new(off.into()).unwrap_or_else(|| {
-            self.internal(format!("a rule wants the displacement {off} in 14 bits"));
-            DsOffset::ZERO
-        })
+    fn high_half(&mut self, off: Offset32, k: i64, scale: u32) -> Option<Simm16> {
+        let sum = k.checked_add(off.0.into())?;
+        if sum % i64::from(scale) == 0 { high_low(sum).0 } else { None }
+    }
+    fn low_half(&mut self, off: Offset32, k: i64) -> i32 {
+        high_low(k.wrapping_add(off.0.into())).1.value() as i32
+    }
+    fn only_here(&mut self, v: Value) -> Option<()> {
+        (self.cx.use_count(self.cx.func.dfg.resolve_aliases(v)) == 1).then_some(())
+    }
+    fn in_slot(&mut self, slot: StackSlot, start: Offset32, off: Offset32, scale: u32) -> Option<i32> {
+        let offset = start.0.checked_add(off.0)?;
+        let near = self.cx.func.stack_slots[slot].align_shift <= 4;
+        (near && offset % scale as i32 == 0).then_some(offset)
+    }
+    fn from_symbol(&mut self, gv: GlobalValue, off: Offset32, scale: u32) -> Option<i32> {
+        let GlobalValueData::Symbol { offset, tls: false, colocated: true, .. } =
+            &self.cx.func.global_values[gv]
+        else {
+            return None;
+        };
+        let machine = self.cx.machine;
+        let suits = !machine.toc_free() && (scale == 1 || machine.pc_relative());
+        if suits { i32::try_from(offset.checked_add(off.0.into())?).ok() } else { None }
+    }
+    fn aligned(&mut self, flags: MemFlags) -> Option<()> {
+        flags.aligned().then_some(())
+    }
+    fn load_from(&mut self, data: &Data, flags: MemFlags, place: &Place) -> Reg {
+        let rt = self.cx.temp(if data.is_float() { regs::FPR } else { regs::GPR });
+        self.move_data(Moved::Load(rt), *data, flags, place);
+        rt.to_reg()
+    }
+    fn store_to(&mut self, data: &Data, flags: MemFlags, rs: Reg, place: &Place) {
+        self.move_data(Moved::Store(rs), *data, flags, place);
     }
 
     // ----- Thread-local data -----
@@ -599,6 +654,10 @@ impl generated::Context for Rules<'_, '_> {
         old.to_reg()
     }
 
+    fn quad_store(&mut self, flags: MemFlags, value: ValueRegs, ra: Reg) {
+        let [rs2, rs] = halves(value);
+        generated::Context::access(self, flags, &Ppc64Inst::Stq { rs, rs2, ra, d: DsOffset::ZERO });
+    }
     fn quad_load(&mut self, flags: MemFlags, address: Reg) -> ValueRegs {
         let value @ [lo, hi] = [self.temp(), self.temp()];
         self.quad(Quad::Load { value, address, code: flags.trap_code() });
@@ -652,6 +711,37 @@ fn halves(regs: ValueRegs) -> [Reg; 2] {
 const RETURN_ADDRESS: i32 = 16;
 
 impl Rules<'_, '_> {
+    /// A load or store in the machine's byte order.
+    fn move_data(&mut self, moved: Moved, data: Data, flags: MemFlags, place: &Place) {
+        let code = flags.trap_code();
+        let at = match *place {
+            Place::Near { base, off } => {
+                return self.move_at(moved, data, code, Form::Near(base, off.into()));
+            }
+            Place::Index { base, index } => return self.move_at(moved, data, code, Form::Index(base, index)),
+            Place::Far { base, off } => return self.move_at(moved, data, code, Form::Far(base, off)),
+            Place::Slot { slot, off } => At::Slot(slot, off),
+            Place::Symbol { symbol, off } => {
+                let GlobalValueData::Symbol { name, .. } = &self.cx.func.global_values[symbol] else {
+                    return self.internal(format!("{symbol} is no symbol"));
+                };
+                self.cx.frame.uses_toc |= !self.cx.machine.pc_relative();
+                At::Symbol(SymbolInfo { name: name.clone(), offset: off.into(), colocated: true })
+            }
+        };
+        self.cx.emit(MInst::Placed(Box::new(Placed { moved, data, at, code })));
+    }
+
+    fn move_at(&mut self, moved: Moved, data: Data, code: Option<TrapCode>, form: Form) {
+        match moved.row(data, form) {
+            Some(inst) => self.cx.emit(match code {
+                Some(code) => MInst::Access { inst, code },
+                None => MInst::Real(inst),
+            }),
+            None => self.internal(format!("a rule wants a displacement that {data:?} does not have")),
+        }
+    }
+
     fn quad(&mut self, quad: Quad) {
         self.cx.emit(MInst::Atomic(Box::new(Atomic::Quad(quad))));
     }

@@ -10,6 +10,7 @@
 //! | `abi.rs`, `call.rs`, `frame.rs` | where arguments are, code around calls, frames |
 //! | `pseudo.rs`, `emit.rs`, `expand.rs`, `fixup.rs` | pseudo-instructions, the words that instructions become, distances in them |
 //! | `constant.rs` | the shortest sequence for a number |
+//! | `memory.rs`, `join.rs` | accesses to memory; two instructions that are one |
 //! | `atomic.rs`, `threads.rs` | loops of accesses with reservation, thread-local data |
 //! | `reloc.rs`, `elf.rs`, `startup.rs` | objects and executables |
 //! | `runtime.rs`, `unwind.rs` | names of the run-time library, its routines in machine code |
@@ -25,8 +26,10 @@ mod fixup;
 mod frame;
 pub mod imm;
 pub mod insts;
+mod join;
 mod limit;
 mod lower;
+mod memory;
 pub mod minst;
 mod patterns;
 mod pseudo;

@@ -4,6 +4,7 @@
 
 use super::atomic::Atomic;
 use super::imm::Cond;
+use super::memory::{At, Moved, Placed};
 use super::minst::{Flags, Inst};
 use super::regs::{self, reg_name};
 use super::threads::ThreadCall;
@@ -60,6 +61,8 @@ pub enum MInst {
         /// Read.
         rm: Reg,
     },
+    /// A load or store in a stack slot or at a symbol.
+    Placed(Box<Placed>),
     /// A load from the frame's argument areas.
     FrameLoad {
         /// Written.
@@ -174,6 +177,10 @@ impl MachInst for MInst {
             }
             MInst::Common(inst) => inst.visit_operands(v),
             MInst::ThreadAddr { rd, .. } | MInst::FrameLoad { rd, .. } => v.reg_def(rd),
+            MInst::Placed(placed) => match &mut placed.moved {
+                Moved::Load(rt) => v.reg_def(rt),
+                Moved::Store(rs) => v.reg_use(rs),
+            },
             MInst::FrameStore { rt, .. } => v.reg_use(rt),
             MInst::SetIf { rd, cr, .. } => {
                 v.reg_use(cr);
@@ -274,6 +281,17 @@ impl MachInst for MInst {
             MInst::FrameLoad { rd, area, offset, data } => {
                 write!(out, "l{} {}, ", suffix(data), name(rd.to_reg()))?;
                 area.print(out, *offset)
+            }
+            MInst::Placed(placed) => {
+                let Placed { moved, data, at, .. } = &**placed;
+                match moved {
+                    Moved::Load(rt) => write!(out, "l{} {}, ", data.name(), name(rt.to_reg()))?,
+                    Moved::Store(rs) => write!(out, "st{} {}, ", data.name(), name(*rs))?,
+                }
+                match at {
+                    At::Slot(slot, offset) => write!(out, "[{slot}{offset:+}]"),
+                    At::Symbol(symbol) => write!(out, "[{}{:+}]", symbol.name, symbol.offset),
+                }
             }
             MInst::FrameStore { rt, area, offset, data } => {
                 write!(out, "st{} {}, ", suffix(data), name(*rt))?;

@@ -57,6 +57,14 @@ fn low_half_ds(place: &mut [u8], endianness: Endianness, value: i64) -> bool {
     value % 4 == 0 && patch(place, endianness, 0xfffc, value as u64)
 }
 
+/// The 34 bits of a prefixed instruction: 18 in the prefix, which is the word that comes first in either byte order.
+fn distance34(place: &mut [u8], endianness: Endianness, value: i64) -> bool {
+    let (prefix, suffix) = place.split_at_mut(4.min(place.len()));
+    (-(1 << 33)..1 << 33).contains(&value)
+        && patch(prefix, endianness, 0x3_ffff, (value >> 16) as u64)
+        && patch(suffix, endianness, 0xffff, value as u64)
+}
+
 /// A number that the place holds with or without a sign.
 fn word(place: &mut [u8], endianness: Endianness, value: i64) -> bool {
     let fits = place.len() == 8 || (-(1 << 31)..1 << 32).contains(&value);
@@ -135,6 +143,10 @@ relocations! {
         |place, v| half(place, v.endianness, v.from_toc(), 0, false);
     /// The call of `__tls_get_addr` with the address of that pair. It changes nothing.
     TLSGD = TLSGD_DEF: 107, 0, ThreadIndex, |_, _| true;
+    /// The distance from a prefixed instruction to a symbol.
+    PCREL34 = PCREL34_DEF: 132, 8, Own, |place, v| distance34(place, v.endianness, v.relative());
+    /// The distance from a prefixed instruction to the word with a symbol's address.
+    GOT_PCREL34 = GOT_PCREL34_DEF: 133, 8, GotSlot, |place, v| distance34(place, v.endianness, v.relative());
     /// The high half of a distance, for ADDIS: a function's way to its table of contents.
     REL16_HA = REL16_HA_DEF: 252, 2, Own, |place, v| high_half(place, v.endianness, v.relative());
     /// The low half of a distance.
@@ -262,6 +274,26 @@ mod tests {
             assert_eq!(apply(TPREL16_HA, 0, (0x7fff_8000, 0, 0), endianness), None);
             assert_eq!(apply(GOT_TLSGD16_HA, 0x3c62_0000, (0x3_0000, 0, 0), endianness), Some(0x3c62_0002));
             assert_eq!(apply(GOT_TLSGD16_LO, 0x3863_0000, (0x3_0000, 0, 0), endianness), Some(0x3863_8000));
+        }
+    }
+
+    #[test]
+    fn prefixed_instructions_have_34_bits_of_distance() {
+        for endianness in [Little, Big] {
+            // plwz r3, 0(0), 1
+            let words = [0x0610_0000u32, 0x8060_0000];
+            let bytes = |words: [u32; 2]| match endianness {
+                Little => words.map(u32::to_le_bytes).concat(),
+                Big => words.map(u32::to_be_bytes).concat(),
+            };
+            let applied = |symbol: u64| {
+                let mut place = bytes(words);
+                let values = RelocValues { symbol, addend: 0, place: 0x1_0000_0000, toc: 0, endianness };
+                (PCREL34.0.apply)(&mut place, values).then_some(place)
+            };
+            assert_eq!(applied(0x1_1234_5678), Some(bytes([0x0610_1234, 0x8060_5678])));
+            assert_eq!(applied(0xffff_fffc), Some(bytes([0x0613_ffff, 0x8060_fffc])));
+            assert_eq!((applied(0x3_0000_0000), applied(0x3_0000_0000 - 1).is_some()), (None, true));
         }
     }
 

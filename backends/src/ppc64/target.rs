@@ -7,7 +7,7 @@ use super::limit::Limit;
 use super::minst::{self, Features, level};
 use super::pseudo::MInst;
 use super::regs::{self, RegOptions};
-use super::{lower, startup};
+use super::{join, lower, startup};
 use crate::builtins::RuntimeNames;
 use crate::compiled::{CompiledCode, FrameLayout};
 use crate::context::Context;
@@ -226,6 +226,12 @@ impl Ppc64Target {
         AbiOptions { v1: functions.has_descriptors(), big: endianness == Endianness::Big }
     }
 
+    /// Are addresses distances from the instruction that wants them? Prefixed instructions have those, and the second ABI has
+    /// relocations for them.
+    pub(super) fn pc_relative(&self) -> bool {
+        self.features.contains(Features::POWER10) && !self.abi().v1 && !self.toc_free
+    }
+
     /// Are addresses made of instructions alone, without a table of contents?
     pub(super) fn toc_free(&self) -> bool {
         self.toc_free
@@ -335,6 +341,17 @@ impl Machine for Ppc64Target {
 
     fn lower_inst(&self, cx: &mut Lower<'_, Self>, inst: Inst) -> Option<InstOutput> {
         lower::lower_inst(cx, inst)
+    }
+    fn joins(&self, cx: &Lower<'_, Self>, inst: Inst) -> Option<Inst> {
+        join::joins(cx, inst)
+    }
+    fn lower_joined(
+        &self,
+        cx: &mut Lower<'_, Self>,
+        first: Inst,
+        second: Inst,
+    ) -> Option<(InstOutput, InstOutput)> {
+        join::lower_joined(cx, first, second)
     }
     fn lower_branch(&self, cx: &mut Lower<'_, Self>, inst: Inst, labels: &[Label]) -> Option<()> {
         lower::lower_branch(cx, inst, labels)
