@@ -74,7 +74,7 @@ pub use context::Context;
 pub use elf::ElfError;
 pub use error::CompileError;
 pub use settings::{OptLevel, SettingError, Settings};
-pub use target::{Target, TargetBuilder, VCodeStage, lookup};
+pub use target::{Target, TargetBuilder, TargetInfo, VCodeStage, lookup};
 pub use target_lexicon::Triple;
 pub use windlass_ir as ir;
 

@@ -7,6 +7,8 @@ use crate::coverage::RuleSet;
 use crate::error::CompileError;
 use crate::link::Module;
 use crate::link::veneers::Veneer;
+use crate::machinst::abi::AbiMachine;
+use crate::machinst::compile;
 use crate::reloc::RelocKind;
 use crate::settings::{SettingError, Settings};
 use alloc::boxed::Box;
@@ -16,8 +18,8 @@ use alloc::vec::Vec;
 use target_lexicon::Triple;
 use windlass_ir::{Endianness, ExternalName, Function, Type};
 
-/// A machine to compile for, with its settings fixed.
-pub trait Target: Send + Sync {
+/// What a target says of itself: names, settings, and what comes before and after compiled code.
+pub trait TargetInfo {
     /// The short name, `armv7hf`.
     fn name(&self) -> &'static str;
 
@@ -32,31 +34,6 @@ pub trait Target: Send + Sync {
 
     /// The byte order of memory.
     fn endianness(&self) -> Endianness;
-
-    /// Compiles a function: verify, legalize, select, allocate, frame, emit. `cx` is scratch memory that the
-    /// next function uses again.
-    ///
-    /// # Errors
-    /// See [`CompileError`]; the function is unchanged.
-    fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError>;
-
-    /// Expresses what the target lacks in what it has: the stage of [`compile`](Target::compile) before selection.
-    /// `None` if it lacks nothing.
-    ///
-    /// # Errors
-    /// As [`compile`](Target::compile).
-    fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError>;
-
-    /// Prints machine code as it was selected, before registers are allocated, and after.
-    ///
-    /// # Errors
-    /// As [`compile`](Target::compile).
-    fn print_vcode(
-        &self,
-        func: &Function,
-        stage: VCodeStage,
-        cx: &mut Context,
-    ) -> Result<String, CompileError>;
 
     /// One machine instruction from the start of `code`: its length in bytes, and its text. `None` if there are
     /// too few bytes or they are no instruction that the target's table has.
@@ -85,6 +62,51 @@ pub trait Target: Send + Sync {
     /// The names that the target's run-time ABI has for routines of the [run-time library](crate::builtins).
     fn runtime_names(&self) -> RuntimeNames {
         &[]
+    }
+}
+
+/// A machine to compile for, with its settings fixed. Whoever implements [`AbiMachine`] is one.
+pub trait Target: TargetInfo + Send + Sync {
+    /// Compiles a function: verify, legalize, select, allocate, frame, emit. `cx` is scratch memory that the
+    /// next function uses again.
+    ///
+    /// # Errors
+    /// See [`CompileError`]; the function is unchanged.
+    fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError>;
+
+    /// Expresses what the target lacks in what it has: the stage of [`compile`](Target::compile) before selection.
+    /// `None` if it lacks nothing.
+    ///
+    /// # Errors
+    /// As [`compile`](Target::compile).
+    fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError>;
+
+    /// Prints machine code as it was selected, before registers are allocated, and after.
+    ///
+    /// # Errors
+    /// As [`compile`](Target::compile).
+    fn print_vcode(
+        &self,
+        func: &Function,
+        stage: VCodeStage,
+        cx: &mut Context,
+    ) -> Result<String, CompileError>;
+}
+
+impl<M: AbiMachine + Send + Sync> Target for M {
+    fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError> {
+        compile::compile(self, func, cx)
+    }
+    fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError> {
+        Ok(compile::legalized(self, func, cx)?.map(|(legal, _)| legal))
+    }
+    fn print_vcode(
+        &self,
+        func: &Function,
+        stage: VCodeStage,
+        cx: &mut Context,
+    ) -> Result<String, CompileError> {
+        compile::print_vcode(self, func, stage, cx)
     }
 }
 

@@ -269,13 +269,17 @@ fn c_compilers_link_thread_local_data() {
             let case = format!("{} {model} {choice:?}", platform.name);
             assert_eq!(run(&*target, &[], &path("program")), expected, "{case}");
 
-            // General dynamic is for shared objects.
+            // General dynamic is for code that is loaded anywhere, in an executable or a shared object.
             if model == "elf_gd" {
-                platform.link(compiler, &["-shared"], &[&path("ours.o")], &path("libours.so"));
-                platform.link(compiler, &[], &[&path("theirs.c"), &path("libours.so")], &path("program"));
                 let library = format!("LD_LIBRARY_PATH={}", folder.path().display());
                 let root = format!("/usr/{compiler}");
                 let flags = ["-L", &root, "-E", &library];
+                let pie = ["-fPIE", "-pie"];
+                platform.link(compiler, &pie, &[&path("theirs.c"), &path("ours.o")], &path("program"));
+                assert_eq!(run(&*target, &flags, &path("program")), expected, "{case} anywhere");
+
+                platform.link(compiler, &["-shared"], &[&path("ours.o")], &path("libours.so"));
+                platform.link(compiler, &[], &[&path("theirs.c"), &path("libours.so")], &path("program"));
                 assert_eq!(run(&*target, &flags, &path("program")), expected, "{case} shared");
             }
         }

@@ -11,20 +11,18 @@ use super::regs::{self, RegOptions};
 use super::{align, join, lower, startup};
 use crate::builtins::RuntimeNames;
 use crate::compiled::{CompiledCode, FrameLayout};
-use crate::context::Context;
 use crate::coverage::RuleSet;
 use crate::error::CompileError;
 use crate::legalize::{self, Native, Runtime};
 use crate::machinst::abi::{AbiMachine, Location, Param, Place};
 use crate::machinst::buffer::IslandInfo;
+use crate::machinst::features::FeatureChoice;
 use crate::machinst::kept::{Keepable, KeptRegs};
 use crate::machinst::stack::{self, LimitStep, StackLimit};
-use crate::machinst::{
-    Buffer, Emitter, FrameNeeds, InstOutput, Label, Lower, Machine, Room, ValueRegs, compile,
-};
+use crate::machinst::{Buffer, Emitter, FrameNeeds, InstOutput, Label, Lower, Machine, Room, ValueRegs};
 use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
-use crate::target::{Choices, ElfInfo, Emulator, Startup, Target, TargetBuilder, TargetEntry, VCodeStage};
+use crate::target::{Choices, ElfInfo, Emulator, Startup, Target, TargetBuilder, TargetEntry, TargetInfo};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -137,14 +135,15 @@ pub const ARMV7HF: TargetEntry = TargetEntry {
 struct ArmBuilder {
     variant: &'static Variant,
     settings: Settings,
-    features: Features,
+    features: FeatureChoice<Features>,
     strict_alignment: bool,
     kernel_helpers: bool,
 }
 
 impl ArmBuilder {
     fn new(variant: &'static Variant) -> ArmBuilder {
-        let (features, strict_alignment) = (variant.features, variant.strict_alignment);
+        let features = FeatureChoice::new(variant.features, level::closure);
+        let strict_alignment = variant.strict_alignment;
         let kernel_helpers = variant.kernel_helpers;
         ArmBuilder { variant, settings: Settings::default(), features, strict_alignment, kernel_helpers }
     }
@@ -163,30 +162,13 @@ impl TargetBuilder for ArmBuilder {
             self.kernel_helpers = parse_bool(name, value)?;
             return Ok(());
         }
-        let feature = Features::NAMES.iter().find(|(feature, _)| *feature == name);
-        let Some(&(_, feature)) = feature else {
-            let target = self.variant.name;
-            return Err(SettingError(format!("{target} has no setting or feature '{name}'")));
-        };
-        if parse_bool(name, value)? {
-            self.features = self.features.union(level::closure(feature));
-        } else if self.variant.features.contains(feature) {
-            let target = self.variant.name;
-            return Err(SettingError(format!(
-                "feature {name} is part of {target} and cannot be switched off"
-            )));
-        } else {
-            self.features = self.features.without(feature);
-        }
-        Ok(())
+        self.features.set(self.variant.name, name, value)
     }
 
     fn choices(&self) -> Choices {
-        let own = self.variant.features;
-        let features = Features::NAMES.iter().filter(|(_, feature)| !own.contains(*feature));
         let reservable = ["r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "d8", "d11", "d15"];
         Choices {
-            features: features.map(|&(name, _)| name).collect(),
+            features: self.features.switchable(),
             switches: vec!["strict_alignment", "kernel_helpers"],
             reservable: reservable.to_vec(),
         }
@@ -196,12 +178,12 @@ impl TargetBuilder for ArmBuilder {
         let variant = self.variant;
         let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
         let kept = KeptRegs::new(&self.settings, &KEEPABLE)?;
-        let features = self.features;
+        let features = self.features.chosen;
         let kernel_helpers = self.kernel_helpers;
         let has = |name: &str| match name {
             "atomics" => kernel_helpers || features.contains(Features::V6),
             "atomics64" => kernel_helpers || features.contains(Features::V6K),
-            _ => Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits)),
+            _ => self.features.has(name),
         };
         let vfp = features.contains(Features::VFP2);
         let mut native = if vfp {
@@ -330,7 +312,7 @@ impl ArmTarget {
     }
 }
 
-impl Target for ArmTarget {
+impl TargetInfo for ArmTarget {
     fn name(&self) -> &'static str {
         self.variant.name
     }
@@ -345,20 +327,6 @@ impl Target for ArmTarget {
     }
     fn endianness(&self) -> Endianness {
         Endianness::Little
-    }
-    fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError> {
-        compile::compile(self, func, cx)
-    }
-    fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError> {
-        Ok(compile::legalized(self, func, cx)?.map(|(legal, _)| legal))
-    }
-    fn print_vcode(
-        &self,
-        func: &Function,
-        stage: VCodeStage,
-        cx: &mut Context,
-    ) -> Result<String, CompileError> {
-        compile::print_vcode(self, func, stage, cx)
     }
     fn disassemble(&self, code: &[u8]) -> Option<(usize, String)> {
         let word = u32::from_le_bytes(*code.first_chunk()?);
@@ -395,15 +363,6 @@ impl Machine for ArmTarget {
     type Inst = MInst;
     type Frame = Frame;
 
-    fn name(&self) -> &'static str {
-        self.variant.name
-    }
-    fn settings(&self) -> &Settings {
-        &self.settings
-    }
-    fn address_type(&self) -> Type {
-        types::I32
-    }
     fn regs(&self) -> &RegFile {
         &self.regs
     }
@@ -430,9 +389,6 @@ impl Machine for ArmTarget {
     }
     fn runtime_compare(&self, cc: FloatCC, ty: Type) -> Option<Runtime> {
         super::runtime::comparison(cc, ty)
-    }
-    fn endianness(&self) -> Endianness {
-        Endianness::Little
     }
     fn strict_alignment(&self) -> bool {
         self.is_strict()

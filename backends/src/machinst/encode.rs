@@ -8,6 +8,18 @@ use super::reg::Reg;
 use core::fmt;
 use windlass_regalloc::PReg;
 
+/// A set of features of a processor, as a table names them.
+pub trait FeatureSet: Copy + 'static {
+    /// Every name with its set of one.
+    const NAMES: &'static [(&'static str, Self)];
+    /// What is in either set.
+    fn union(self, other: Self) -> Self;
+    /// What is in this set and not in the other.
+    fn without(self, other: Self) -> Self;
+    /// Is all of `other` in this set?
+    fn contains(self, other: Self) -> bool;
+}
+
 /// A value that an instruction holds in a bit field.
 pub trait Immediate: Copy {
     /// The field's bits. Bits beyond the field's width are zero.

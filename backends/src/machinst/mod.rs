@@ -13,6 +13,7 @@ pub mod calls;
 pub mod compile;
 pub mod emitter;
 pub mod encode;
+pub mod features;
 pub mod kept;
 pub mod lower;
 pub mod magic;
@@ -36,9 +37,9 @@ pub use vcode::VCode;
 use crate::compiled::FrameLayout;
 use crate::error::CompileError;
 use crate::legalize::{Native, Runtime};
-use crate::settings::Settings;
+use crate::target::TargetInfo;
 use core::fmt;
-use windlass_ir::{Endianness, FloatCC, Function, Inst, Opcode, Type};
+use windlass_ir::{FloatCC, Function, Inst, Opcode, Type};
 use windlass_regalloc::{Output, PReg, RegClass, RegFile, UnitSet};
 
 /// Why an instruction could not be emitted: always a bug of the target's.
@@ -71,8 +72,8 @@ pub trait MachInst: Clone + fmt::Debug + From<pseudo::Common> + Send + 'static {
     fn print(&self, out: &mut impl fmt::Write) -> fmt::Result;
 }
 
-/// A machine, as the framework drives it: facts, selection, frames, emission.
-pub trait Machine: Sized {
+/// A machine, as the framework drives it: selection, frames, emission. [`TargetInfo`] has the other facts.
+pub trait Machine: TargetInfo + Sized {
     /// Its instructions.
     type Inst: MachInst;
     /// Where things are in a function's frame.
@@ -80,12 +81,6 @@ pub trait Machine: Sized {
 
     // Facts.
 
-    /// The target's name.
-    fn name(&self) -> &'static str;
-    /// Target-independent settings.
-    fn settings(&self) -> &Settings;
-    /// The type of addresses.
-    fn address_type(&self) -> Type;
     /// The register file.
     fn regs(&self) -> &RegFile;
     /// The pinned register, where the settings say that there is one.
@@ -104,8 +99,6 @@ pub trait Machine: Sized {
     fn runtime(&self, opcode: Opcode, result: Type, operand: Type) -> Option<Runtime>;
     /// The run-time routine that compares floats of type `ty`, giving an i32 of 0 or 1.
     fn runtime_compare(&self, cc: FloatCC, ty: Type) -> Option<Runtime>;
-    /// Byte order of memory.
-    fn endianness(&self) -> Endianness;
     /// Must accesses be aligned to their size?
     fn strict_alignment(&self) -> bool;
 

@@ -15,7 +15,7 @@ use crate::compiled::CatchItem;
 use crate::machinst::abi::{AbiMachine, Location, Piece, Place, SigAbi};
 use crate::machinst::encode::OperandFault;
 use crate::machinst::pseudo::{CallInfo, CallTarget, Common, FrameArea};
-use crate::machinst::{EmitError, Label, Machine, Reg, ValueRegs, WritableReg};
+use crate::machinst::{EmitError, Label, Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -233,7 +233,7 @@ fn shifted(cx: &mut Lower<'_>, rs: Reg, n: u32) -> Reg {
 /// `bytes` bytes (1 to 8), `offset` behind `base`, as a doubleword that begins with them, or ends with them if they are
 /// the whole structure, in the order of memory; nothing is read behind them.
 fn load_bytes(cx: &mut Lower<'_>, base: Reg, offset: u32, bytes: u32) -> Reg {
-    let big = cx.machine.endianness() == Endianness::Big;
+    let big = cx.machine.order() == Endianness::Big;
     let (ra, start) = within(cx, base, offset);
     let mut word = None;
     let mut done = 0;
@@ -392,7 +392,7 @@ impl Emit<'_> {
         if let Some(word) = before.word {
             let target = BranchOffset::new(2 * i64::from(INST_BYTES)).unwrap_or(BranchOffset::ZERO);
             self.real(&Inst::B { target })?;
-            self.buf.put_data(&fixup::word(word, self.target.endianness()));
+            self.buf.put_data(&fixup::word(word, self.target.order()));
         }
         Ok(())
     }

@@ -10,19 +10,17 @@ use super::regs::{self, RegOptions};
 use super::{join, lower, startup};
 use crate::builtins::RuntimeNames;
 use crate::compiled::{CompiledCode, FrameLayout};
-use crate::context::Context;
 use crate::coverage::RuleSet;
 use crate::error::CompileError;
 use crate::legalize::{self, Native, Runtime};
 use crate::machinst::buffer::IslandInfo;
+use crate::machinst::features::FeatureChoice;
 use crate::machinst::kept::{Keepable, KeptRegs};
-use crate::machinst::{
-    Buffer, Emitter, FrameNeeds, InstOutput, Label, Lower, Machine, Room, ValueRegs, compile,
-};
+use crate::machinst::{Buffer, Emitter, FrameNeeds, InstOutput, Label, Lower, Machine, Room, ValueRegs};
 use crate::machinst::{Reg, WritableReg};
 use crate::settings::{SettingError, Settings, parse_bool};
 use crate::target::{
-    Choices, ElfInfo, Emulator, FunctionSymbols, Startup, Target, TargetBuilder, TargetEntry, VCodeStage,
+    Choices, ElfInfo, Emulator, FunctionSymbols, Startup, Target, TargetBuilder, TargetEntry, TargetInfo,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -92,13 +90,14 @@ pub const PPC64V2: TargetEntry = TargetEntry {
 struct Ppc64Builder {
     variant: &'static Variant,
     settings: Settings,
-    features: Features,
+    features: FeatureChoice<Features>,
     toc_free: bool,
 }
 
 impl Ppc64Builder {
     fn new(variant: &'static Variant) -> Ppc64Builder {
-        Ppc64Builder { variant, settings: Settings::default(), features: variant.features, toc_free: false }
+        let features = FeatureChoice::new(variant.features, level::closure);
+        Ppc64Builder { variant, settings: Settings::default(), features, toc_free: false }
     }
 }
 
@@ -111,29 +110,12 @@ impl TargetBuilder for Ppc64Builder {
             self.toc_free = parse_bool(name, value)?;
             return Ok(());
         }
-        let feature = Features::NAMES.iter().find(|(feature, _)| *feature == name);
-        let Some(&(_, feature)) = feature else {
-            let target = self.variant.name;
-            return Err(SettingError(format!("{target} has no setting or feature '{name}'")));
-        };
-        if parse_bool(name, value)? {
-            self.features = self.features.union(level::closure(feature));
-        } else if self.variant.features.contains(feature) {
-            let target = self.variant.name;
-            return Err(SettingError(format!(
-                "feature {name} is part of {target} and cannot be switched off"
-            )));
-        } else {
-            self.features = self.features.without(feature);
-        }
-        Ok(())
+        self.features.set(self.variant.name, name, value)
     }
 
     fn choices(&self) -> Choices {
-        let own = self.variant.features;
-        let features = Features::NAMES.iter().filter(|(_, feature)| !own.contains(*feature));
         Choices {
-            features: features.map(|&(name, _)| name).collect(),
+            features: self.features.switchable(),
             switches: vec!["toc_free"],
             reservable: vec!["r14", "r15", "r20", "r29", "r30", "r31", "f14", "f20", "f31"],
         }
@@ -143,11 +125,8 @@ impl TargetBuilder for Ppc64Builder {
         let variant = self.variant;
         let triple = variant.triple.parse().map_err(|e| SettingError(format!("{}: {e}", variant.triple)))?;
         let kept = KeptRegs::new(&self.settings, &KEEPABLE)?;
-        let features = self.features;
-        let has = |name: &str| {
-            Features::NAMES.iter().any(|(feature, bits)| *feature == name && features.contains(*bits))
-        };
-        let mut native = Native::new(generated::NATIVE, has);
+        let features = self.features.chosen;
+        let mut native = Native::new(generated::NATIVE, |name| self.features.has(name));
         if self.settings.stress.legalize_core {
             native.retain(legalize::is_core);
         }
@@ -238,7 +217,7 @@ impl Ppc64Target {
     }
 }
 
-impl Target for Ppc64Target {
+impl TargetInfo for Ppc64Target {
     fn name(&self) -> &'static str {
         self.variant.name
     }
@@ -253,20 +232,6 @@ impl Target for Ppc64Target {
     }
     fn endianness(&self) -> Endianness {
         self.order()
-    }
-    fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError> {
-        compile::compile(self, func, cx)
-    }
-    fn legalize(&self, func: &Function, cx: &mut Context) -> Result<Option<Function>, CompileError> {
-        Ok(compile::legalized(self, func, cx)?.map(|(legal, _)| legal))
-    }
-    fn print_vcode(
-        &self,
-        func: &Function,
-        stage: VCodeStage,
-        cx: &mut Context,
-    ) -> Result<String, CompileError> {
-        compile::print_vcode(self, func, stage, cx)
     }
     fn disassemble(&self, code: &[u8]) -> Option<(usize, String)> {
         let (length, inst) = minst::decode_bytes(code, self.order())?;
@@ -296,15 +261,6 @@ impl Machine for Ppc64Target {
     type Inst = MInst;
     type Frame = Frame;
 
-    fn name(&self) -> &'static str {
-        self.variant.name
-    }
-    fn settings(&self) -> &Settings {
-        &self.settings
-    }
-    fn address_type(&self) -> Type {
-        types::I64
-    }
     fn regs(&self) -> &RegFile {
         &self.regs
     }
@@ -327,9 +283,6 @@ impl Machine for Ppc64Target {
     }
     fn runtime_compare(&self, _: FloatCC, _: Type) -> Option<Runtime> {
         None
-    }
-    fn endianness(&self) -> Endianness {
-        self.order()
     }
     fn strict_alignment(&self) -> bool {
         false

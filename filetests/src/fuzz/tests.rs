@@ -4,7 +4,7 @@ use super::text::{TextOptions, fuzz_text};
 use super::*;
 use std::path::Path;
 use windlass::target::{ElfInfo, Emulator, Startup};
-use windlass::{CompileError, CompiledCode, Context, Target, Triple, VCodeStage};
+use windlass::{CompileError, CompiledCode, Context, Target, TargetInfo, Triple, VCodeStage};
 use windlass_ir::{Endianness, Function, InstData, Opcode, Type};
 
 const TARGET: &str = "armv7hf";
@@ -131,7 +131,7 @@ fn all_that_is_on_the_menu_is_used() {
 /// A target that takes a left rotation of 16 bits for a right one, and drops trap codes above 200.
 struct Faulty(Box<dyn Target>);
 
-impl Target for Faulty {
+impl TargetInfo for Faulty {
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -147,6 +147,21 @@ impl Target for Faulty {
     fn endianness(&self) -> Endianness {
         self.0.endianness()
     }
+    fn disassemble(&self, code: &[u8]) -> Option<(usize, String)> {
+        self.0.disassemble(code)
+    }
+    fn elf(&self) -> &ElfInfo {
+        self.0.elf()
+    }
+    fn emulator(&self) -> &Emulator {
+        self.0.emulator()
+    }
+    fn startup(&self) -> Startup {
+        self.0.startup()
+    }
+}
+
+impl Target for Faulty {
     fn compile(&self, func: &Function, cx: &mut Context) -> Result<CompiledCode, CompileError> {
         let mut func = func.clone();
         let insts: Vec<_> = func.dfg.insts.keys().collect();
@@ -170,18 +185,6 @@ impl Target for Faulty {
         cx: &mut Context,
     ) -> Result<String, CompileError> {
         self.0.print_vcode(func, stage, cx)
-    }
-    fn disassemble(&self, code: &[u8]) -> Option<(usize, String)> {
-        self.0.disassemble(code)
-    }
-    fn elf(&self) -> &ElfInfo {
-        self.0.elf()
-    }
-    fn emulator(&self) -> &Emulator {
-        self.0.emulator()
-    }
-    fn startup(&self) -> Startup {
-        self.0.startup()
     }
 }
 

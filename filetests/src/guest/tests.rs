@@ -1,6 +1,6 @@
 use super::record::{CallResult, HEADER_BYTES, RecordReader, STARTED};
 use super::*;
-use windlass::target::{ElfInfo, Emulator, Startup, VCodeStage};
+use windlass::target::{ElfInfo, Emulator, Startup, TargetInfo, VCodeStage};
 use windlass::{CompiledCode, Settings};
 use windlass_ir::text::{parse_function, parse_functions};
 use windlass_ir::{AbiParam, CallConv, Endianness, Function, Type, types};
@@ -29,7 +29,7 @@ impl Shape {
 const NO_EMULATOR: Emulator =
     Emulator { program: "windlass-no-such-emulator", args: &[], package: "some-package" };
 
-impl Target for Shape {
+impl TargetInfo for Shape {
     fn name(&self) -> &'static str {
         "shape"
     }
@@ -45,6 +45,21 @@ impl Target for Shape {
     fn endianness(&self) -> Endianness {
         self.endianness
     }
+    fn disassemble(&self, _: &[u8]) -> Option<(usize, String)> {
+        None
+    }
+    fn elf(&self) -> &ElfInfo {
+        &windlass::arm::elf::HARD_FLOAT
+    }
+    fn emulator(&self) -> &Emulator {
+        &NO_EMULATOR
+    }
+    fn startup(&self) -> Startup {
+        windlass::arm::startup::startup(true, true)
+    }
+}
+
+impl Target for Shape {
     fn compile(&self, func: &Function, _cx: &mut Context) -> Result<CompiledCode, CompileError> {
         if func.signature.call_conv != CallConv::SystemV {
             let what = func.signature.call_conv.to_string();
@@ -57,18 +72,6 @@ impl Target for Shape {
     }
     fn print_vcode(&self, _: &Function, _: VCodeStage, _: &mut Context) -> Result<String, CompileError> {
         Ok(String::new())
-    }
-    fn disassemble(&self, _: &[u8]) -> Option<(usize, String)> {
-        None
-    }
-    fn elf(&self) -> &ElfInfo {
-        &windlass::arm::elf::HARD_FLOAT
-    }
-    fn emulator(&self) -> &Emulator {
-        &NO_EMULATOR
-    }
-    fn startup(&self) -> Startup {
-        windlass::arm::startup::startup(true, true)
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn text(table: &Table) -> String {
         if wide { "u64" } else { "u32" },
     );
     bit_set(&mut out, "Features", "Processor features.", "u32", &table.features);
+    out.push_str(FEATURE_SET);
     bit_set(&mut out, "Flags", "Groups of flags outside the register file.", "u8", &table.flags);
     type_text(&mut out, table);
     info_text(&mut out, table);
@@ -27,6 +28,22 @@ pub(super) fn text(table: &Table) -> String {
     display_text(&mut out, table);
     out
 }
+
+/// What the settings of every target do with its features.
+const FEATURE_SET: &str = "
+impl encode::FeatureSet for Features {
+    const NAMES: &'static [(&'static str, Features)] = Features::NAMES;
+    fn union(self, other: Features) -> Features {
+        self.union(other)
+    }
+    fn without(self, other: Features) -> Features {
+        self.without(other)
+    }
+    fn contains(self, other: Features) -> bool {
+        self.contains(other)
+    }
+}
+";
 
 fn bit_set(out: &mut String, ty: &str, doc: &str, repr: &str, names: &[Named]) {
     let mut consts = String::new();
