@@ -26,6 +26,7 @@ use crate::target::{Choices, ElfInfo, Emulator, Startup, Target, TargetBuilder, 
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use target_lexicon::Triple;
 use windlass_ir::{Endianness, FloatCC, Function, GlobalValueData, Inst, Opcode, Type, types};
