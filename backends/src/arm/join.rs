@@ -14,10 +14,7 @@ use super::pseudo::MInst;
 use super::regs;
 use crate::machinst::{InstOutput, Reg, ValueRegs, WritableReg};
 use smallvec::smallvec;
-use windlass_ir::{Effects, Endianness, Inst, InstData, MemFlags, Opcode, Value, types};
-
-/// Instructions that are looked at for a partner.
-const WINDOW: usize = 24;
+use windlass_ir::{Endianness, Inst, InstData, MemFlags, Opcode, Value, types};
 
 /// A load or store of at most a word in the machine's byte order.
 #[derive(Clone, Copy)]
@@ -81,15 +78,6 @@ fn addition(cx: &Lower<'_>, inst: Inst) -> Option<(Value, i32)> {
     }
 }
 
-fn is_pure(cx: &Lower<'_>, inst: Inst) -> bool {
-    cx.func.dfg.opcode(inst).effects() == Effects::PURE
-}
-
-/// Does `inst` use `v`?
-fn uses(cx: &Lower<'_>, inst: Inst, v: Value) -> bool {
-    cx.func.dfg.inst_args(inst).iter().any(|&arg| cx.func.dfg.resolve_aliases(arg) == v)
-}
-
 /// An earlier instruction of the block that `inst` is selected with.
 pub(super) fn joins(cx: &Lower<'_>, inst: Inst) -> Option<Inst> {
     if let Some((address, k)) = addition(cx, inst) {
@@ -99,22 +87,12 @@ pub(super) fn joins(cx: &Lower<'_>, inst: Inst) -> Option<Inst> {
     pre_indexed(cx, inst, &access).or_else(|| neighbour(cx, inst, &access))
 }
 
-/// Instructions before `inst` in its block that are still by themselves, the nearest first.
-fn before<'a>(cx: &'a Lower<'_>, inst: Inst) -> impl Iterator<Item = Inst> + 'a {
-    let layout = &cx.func.layout;
-    core::iter::successors(layout.prev_inst(inst), |&at| layout.prev_inst(at)).take(WINDOW)
-}
-
 /// The access at `address`, whose only other use is the addition `inst`.
 fn post_indexed(cx: &Lower<'_>, inst: Inst, address: Value, k: i32) -> Option<Inst> {
-    if cx.use_count(address) != 2 || cx.is_wanted(address) {
-        return None;
-    }
-    let first = before(cx, inst).find(|&at| uses(cx, at, address))?;
+    let first = cx.other_user(inst, address)?;
     let access = access(cx, first)?;
     let reach = access.reach(cx.func.dfg.ctrl_type(first).bits())?;
-    let fits = access.address == address && access.offset == 0 && k.unsigned_abs() <= reach;
-    (fits && !cx.is_joined(first)).then_some(first)
+    (access.address == address && access.offset == 0 && k.unsigned_abs() <= reach).then_some(first)
 }
 
 /// The addition that makes the address, whose sum is used later too but not before `inst`.
@@ -122,26 +100,8 @@ fn pre_indexed(cx: &Lower<'_>, inst: Inst, access: &Access) -> Option<Inst> {
     let first = cx.pure_def(access.address)?;
     let (base, k) = addition(cx, first)?;
     let reach = access.reach(cx.func.dfg.ctrl_type(inst).bits())?;
-    if access.offset != 0
-        || access.value == Some(access.address)
-        || k.unsigned_abs() > reach
-        || cx.use_count(base) != 1
-        || cx.is_wanted(base)
-        || !cx.is_wanted(access.address)
-        || cx.is_joined(first)
-    {
-        return None;
-    }
-    for at in before(cx, inst) {
-        if at == first {
-            return Some(first);
-        }
-        let gives_value = access.value.is_some_and(|v| cx.func.dfg.inst_results(at).contains(&v));
-        if !is_pure(cx, at) || uses(cx, at, access.address) || gives_value || cx.is_joined(at) {
-            return None;
-        }
-    }
-    None
+    let fits = access.offset == 0 && k.unsigned_abs() <= reach;
+    (fits && cx.can_update(inst, first, base, access.address, access.value)).then_some(first)
 }
 
 /// A load of the word before or behind. ARMv6 has LDRD at any multiple of 4.
@@ -149,7 +109,7 @@ fn neighbour(cx: &Lower<'_>, inst: Inst, access: &Access) -> Option<Inst> {
     if !access.is_word(cx, inst) || !cx.machine.features().contains(Features::V6) {
         return None;
     }
-    for at in before(cx, inst) {
+    for at in cx.before(inst) {
         let other = self::access(cx, at).filter(|other| other.is_word(cx, at));
         match other {
             Some(other)
@@ -161,7 +121,7 @@ fn neighbour(cx: &Lower<'_>, inst: Inst, access: &Access) -> Option<Inst> {
                 return Some(at);
             }
             // Nothing that writes memory or guards an access is passed.
-            None if !is_pure(cx, at) => return None,
+            None if !cx.is_pure(at) => return None,
             _ => {}
         }
     }

@@ -566,15 +566,6 @@ impl generated::Context for Rules<'_, '_> {
     fn sdivisor64(&mut self, v: Value) -> Option<generated::SDivisor64> {
         patterns::sdivisor64(self.cx, v)
     }
-    fn power64(&mut self, v: Value) -> Option<u32> {
-        patterns::power64(self.cx.constant(v)?)
-    }
-    fn positive_power64(&mut self, v: Value) -> Option<u32> {
-        self.cx.signed_constant(v).filter(|&k| k > 0).and_then(|k| patterns::power64(k.unsigned_abs()))
-    }
-    fn negative_power64(&mut self, v: Value) -> Option<u32> {
-        self.cx.signed_constant(v).filter(|&k| k < 0).and_then(|k| patterns::power64(k.unsigned_abs()))
-    }
     fn multiply_high(&mut self) -> Option<()> {
         self.has_v6().filter(|()| self.cx.machine.settings.opt_level != OptLevel::Size)
     }

@@ -6,27 +6,11 @@ use super::lower::generated::{
 };
 use super::lower::{Lower, zero_extended};
 use crate::machinst::magic::{self, Signed, Unsigned};
-use windlass_ir::{InstData, Opcode, Value, types};
-
-/// Opcode and operands of the pure instruction with two operands that defines `v`.
-fn binary(cx: &Lower<'_>, v: Value) -> Option<(Opcode, Value, Value)> {
-    match cx.func.dfg.insts[cx.pure_def(v)?] {
-        InstData::Binary { opcode, args: [x, y] } => Some((opcode, x, y)),
-        _ => None,
-    }
-}
-
-/// Opcode and operand of the pure instruction with one operand that defines `v`.
-fn unary(cx: &Lower<'_>, v: Value) -> Option<(Opcode, Value)> {
-    match cx.func.dfg.insts[cx.pure_def(v)?] {
-        InstData::Unary { opcode, arg } => Some((opcode, arg)),
-        _ => None,
-    }
-}
+use windlass_ir::{Opcode, Value, types};
 
 /// `x op k` of a word.
 fn word_by_constant(cx: &Lower<'_>, v: Value) -> Option<(Opcode, Value, u32)> {
-    let (opcode, x, y) = binary(cx, v)?;
+    let (opcode, x, y) = cx.binary(v)?;
     if cx.value_type(v) != types::I32 {
         return None;
     }
@@ -81,7 +65,7 @@ pub(super) fn high_zero(cx: &Lower<'_>, v: Value) -> bool {
     cx.value_type(v) == types::I64
         && match cx.constant(v) {
             Some(k) => k >> 32 == 0,
-            None => matches!(unary(cx, v), Some((Opcode::Uextend, _))),
+            None => matches!(cx.unary(v), Some((Opcode::Uextend, _))),
         }
 }
 
@@ -128,16 +112,11 @@ pub(super) fn sdivisor64(cx: &Lower<'_>, v: Value) -> Option<SDivisor64> {
     })
 }
 
-/// The exponent of a power of two.
-pub(super) fn power64(k: u64) -> Option<u32> {
-    k.is_power_of_two().then(|| k.trailing_zeros())
-}
-
 // ----- Shapes of values -----
 
 /// A value of at most 32 bits shifted by a constant that is not 0, modulo its width.
 pub(super) fn shifted_value(cx: &Lower<'_>, v: Value) -> Option<(Value, ShiftImm)> {
-    let (opcode, x, n) = binary(cx, v)?;
+    let (opcode, x, n) = cx.binary(v)?;
     let bits = cx.value_type(v).bits();
     if bits > 32 {
         return None;
@@ -156,7 +135,7 @@ pub(super) fn shifted_value(cx: &Lower<'_>, v: Value) -> Option<(Value, ShiftImm
 
 /// An operation with a conditional form, and its operands.
 pub(super) fn arithmetic(cx: &Lower<'_>, v: Value) -> Option<(AluOp, Value, Value)> {
-    let (opcode, x, y) = binary(cx, v)?;
+    let (opcode, x, y) = cx.binary(v)?;
     let op = match opcode {
         Opcode::Iadd => AluOp::Add,
         Opcode::Isub => AluOp::Sub,
@@ -170,7 +149,7 @@ pub(super) fn arithmetic(cx: &Lower<'_>, v: Value) -> Option<(AluOp, Value, Valu
 
 /// The comparison whose result `v` is, as it is or extended by zeros.
 pub(super) fn comparison(cx: &Lower<'_>, v: Value) -> Option<Value> {
-    let inner = match unary(cx, v) {
+    let inner = match cx.unary(v) {
         Some((Opcode::Uextend, x)) => x,
         _ => v,
     };
@@ -183,7 +162,7 @@ pub(super) fn extended(cx: &Lower<'_>, v: Value) -> Option<(Extension, Value)> {
     if cx.value_type(v) != types::I32 {
         return None;
     }
-    if let Some((opcode, x)) = unary(cx, v) {
+    if let Some((opcode, x)) = cx.unary(v) {
         let extension = match (opcode, cx.value_type(x)) {
             (Opcode::Uextend, _) if zero_extended(cx, x) => return None,
             (Opcode::Uextend, types::I8) => Extension::Uxtb,
@@ -203,7 +182,7 @@ pub(super) fn extended(cx: &Lower<'_>, v: Value) -> Option<(Extension, Value)> {
 
 /// A signed half of a word.
 pub(super) fn half(cx: &Lower<'_>, v: Value) -> Option<Half> {
-    if let Some((Opcode::Sextend, x)) = unary(cx, v) {
+    if let Some((Opcode::Sextend, x)) = cx.unary(v) {
         let fits = cx.value_type(x) == types::I16 && cx.value_type(v) == types::I32;
         return (fits && cx.constant(x).is_none()).then_some(Half::Bottom { x });
     }
@@ -215,10 +194,10 @@ pub(super) fn half(cx: &Lower<'_>, v: Value) -> Option<Half> {
 
 /// What `v`, a word with zeros above its low `n` bits, is the low `n` bits of; and `n`.
 fn low_part(cx: &Lower<'_>, v: Value) -> Option<(Value, u32)> {
-    if let Some((Opcode::Uextend, x)) = unary(cx, v) {
+    if let Some((Opcode::Uextend, x)) = cx.unary(v) {
         return Some((x, cx.value_type(x).bits())).filter(|_| cx.constant(x).is_none());
     }
-    let (opcode, x, y) = binary(cx, v)?;
+    let (opcode, x, y) = cx.binary(v)?;
     if opcode != Opcode::Band { None } else { Some((x, ones_below(cx, y)?)) }
 }
 

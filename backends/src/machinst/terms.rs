@@ -38,6 +38,17 @@ macro_rules! rule_terms {
             let signed = self.cx.signed_constant(v)?;
             (signed != 0 && signed != -1).then_some(signed as u64)
         }
+        fn power(&mut self, v: Value) -> Option<u32> {
+            crate::machinst::lower::power(self.cx.constant(v)?)
+        }
+        fn positive_power(&mut self, v: Value) -> Option<u32> {
+            let k = self.cx.signed_constant(v).filter(|&k| k > 0)?;
+            crate::machinst::lower::power(k.unsigned_abs())
+        }
+        fn negative_power(&mut self, v: Value) -> Option<u32> {
+            let k = self.cx.signed_constant(v).filter(|&k| k < 0)?;
+            crate::machinst::lower::power(k.unsigned_abs())
+        }
         fn u64_low(&mut self, k: u64) -> u32 {
             k as u32
         }

@@ -13,10 +13,7 @@ use super::pseudo::MInst;
 use super::regs;
 use crate::machinst::{InstOutput, Reg, ValueRegs};
 use smallvec::smallvec;
-use windlass_ir::{Effects, Inst, InstData, MemFlags, Opcode, Type, Value, types};
-
-/// Instructions that are looked at for a partner.
-const WINDOW: usize = 24;
+use windlass_ir::{Inst, InstData, MemFlags, Opcode, Type, Value, types};
 
 /// A load or store in the machine's byte order.
 #[derive(Clone, Copy)]
@@ -93,15 +90,6 @@ fn addition(cx: &Lower<'_>, inst: Inst) -> Option<(Value, Step)> {
     Some((x, step))
 }
 
-fn is_pure(cx: &Lower<'_>, inst: Inst) -> bool {
-    cx.func.dfg.opcode(inst).effects() == Effects::PURE
-}
-
-/// Does `inst` use `v`?
-fn uses(cx: &Lower<'_>, inst: Inst, v: Value) -> bool {
-    cx.func.dfg.inst_args(inst).iter().any(|&arg| cx.func.dfg.resolve_aliases(arg) == v)
-}
-
 /// An earlier instruction of the block that `inst` is selected with.
 pub(super) fn joins(cx: &Lower<'_>, inst: Inst) -> Option<Inst> {
     if let Some((base, step)) = addition(cx, inst) {
@@ -113,48 +101,21 @@ pub(super) fn joins(cx: &Lower<'_>, inst: Inst) -> Option<Inst> {
     converted(cx, inst)
 }
 
-/// Instructions before `inst` in its block, the nearest first.
-fn before<'a>(cx: &'a Lower<'_>, inst: Inst) -> impl Iterator<Item = Inst> + 'a {
-    let layout = &cx.func.layout;
-    core::iter::successors(layout.prev_inst(inst), |&at| layout.prev_inst(at)).take(WINDOW)
-}
-
 /// The access at the sum that `inst` makes, whose base nobody else uses.
 fn updated_behind(cx: &Lower<'_>, inst: Inst, base: Value, step: Step) -> Option<Inst> {
     let Step::Constant(k) = step else { return None };
-    if k == 0 || cx.use_count(base) != 2 || cx.is_wanted(base) {
-        return None;
-    }
-    let first = before(cx, inst).find(|&at| uses(cx, at, base))?;
+    let first = cx.other_user(inst, base)?;
     let access = access(cx, first)?;
-    let fits = access.address == base && i64::from(access.offset) == k;
-    (fits && step.suits(access.data) && !cx.is_joined(first)).then_some(first)
+    let fits = k != 0 && access.address == base && i64::from(access.offset) == k;
+    (fits && step.suits(access.data)).then_some(first)
 }
 
 /// The addition that makes the address, whose sum is used later too but not before `inst`, and whose base is not.
 fn updated_before(cx: &Lower<'_>, inst: Inst, access: &Access) -> Option<Inst> {
     let first = cx.pure_def(access.address)?;
     let (base, step) = addition(cx, first)?;
-    if access.offset != 0
-        || access.value == Some(access.address)
-        || !step.suits(access.data)
-        || cx.use_count(base) != 1
-        || cx.is_wanted(base)
-        || !cx.is_wanted(access.address)
-        || cx.is_joined(first)
-    {
-        return None;
-    }
-    for at in before(cx, inst) {
-        if at == first {
-            return Some(first);
-        }
-        let gives_value = access.value.is_some_and(|v| cx.func.dfg.inst_results(at).contains(&v));
-        if !is_pure(cx, at) || uses(cx, at, access.address) || gives_value || cx.is_joined(at) {
-            return None;
-        }
-    }
-    None
+    let fits = access.offset == 0 && step.suits(access.data);
+    (fits && cx.can_update(inst, first, base, access.address, access.value)).then_some(first)
 }
 
 /// The load of which `inst` makes something, and what: an extension with the sign, or a reversal.
@@ -182,7 +143,7 @@ fn converted(cx: &Lower<'_>, inst: Inst) -> Option<Inst> {
     let brought = cx.func.dfg.first_result(load)?;
     let wide = cx.value_type(cx.func.dfg.first_result(inst)?).bits() > 64;
     let alone = cx.use_count(brought) == 1 && !cx.is_wanted(brought) && !cx.is_joined(load);
-    (alone && !wide && before(cx, inst).any(|at| at == load)).then_some(load)
+    (alone && !wide && cx.before(inst).any(|at| at == load)).then_some(load)
 }
 
 /// Selects two instructions where the first stands. The second was found by [`joins`].

@@ -15,6 +15,7 @@ use super::target::Ppc64Target;
 use super::threads;
 use crate::coverage::RuleSet;
 use crate::machinst::calls::{self, Callee};
+use crate::machinst::lower::power;
 use crate::machinst::pseudo::{Common, FrameArea, SymbolInfo, TableInfo};
 use crate::machinst::{self, InstOutput, Label, Reg, ValueRegs, WritableReg};
 use crate::settings::TlsModel;
@@ -219,14 +220,6 @@ impl Rules<'_, '_> {
     }
 }
 
-/// The constant's bits below a type's width with its sign above, as a number.
-fn signed_const(cx: &Lower<'_>, v: Value) -> Option<i64> {
-    if cx.value_type(v).bits() > 64 {
-        return None;
-    }
-    cx.signed_constant(v)
-}
-
 /// The rules of the selector.
 pub(super) static RULES: RuleSet = RuleSet::new("ppc64", generated::RULES);
 
@@ -257,13 +250,13 @@ impl generated::Context for Rules<'_, '_> {
         Uimm6::from_low(k)
     }
     fn simm16(&mut self, v: Value) -> Option<Simm16> {
-        Simm16::new(signed_const(self.cx, v)?)
+        Simm16::new(self.cx.signed_constant(v)?)
     }
     fn neg_simm16(&mut self, v: Value) -> Option<Simm16> {
-        Simm16::new(signed_const(self.cx, v)?.checked_neg()?)
+        Simm16::new(self.cx.signed_constant(v)?.checked_neg()?)
     }
     fn simm16_high(&mut self, v: Value) -> Option<Simm16> {
-        let k = signed_const(self.cx, v)?;
+        let k = self.cx.signed_constant(v)?;
         if k & 0xffff == 0 { Simm16::new(k >> 16) } else { None }
     }
     fn uimm16(&mut self, v: Value) -> Option<Uimm16> {
@@ -393,21 +386,12 @@ impl generated::Context for Rules<'_, '_> {
     fn sdivisor(&mut self, v: Value) -> Option<generated::SDivisor> {
         patterns::sdivisor(self.cx, v)
     }
-    fn power(&mut self, v: Value) -> Option<u32> {
-        patterns::power(self.cx.constant(v)?)
-    }
-    fn signed_power(&mut self, v: Value) -> Option<u32> {
-        signed_const(self.cx, v).filter(|&k| k > 0).and_then(|k| patterns::power(k.unsigned_abs()))
-    }
-    fn negative_power(&mut self, v: Value) -> Option<u32> {
-        signed_const(self.cx, v).filter(|&k| k < 0).and_then(|k| patterns::power(k.unsigned_abs()))
-    }
     fn next_to_power(&mut self, v: Value) -> Option<(u32, u32)> {
         let k = self.cx.constant(v).filter(|&k| k > 0x7fff)?;
-        if let Some(n) = patterns::power(k - 1) {
+        if let Some(n) = power(k - 1) {
             return Some((n, 1));
         }
-        k.checked_add(1).and_then(patterns::power).map(|n| (n, 0))
+        k.checked_add(1).and_then(power).map(|n| (n, 0))
     }
     fn amount_const(&mut self, ty: Type, k: u64) -> u32 {
         (k % u64::from(ty.bits().max(1))) as u32

@@ -31,22 +31,6 @@ const fn shifted(value: u64, by: i32) -> u64 {
     }
 }
 
-/// Opcode and operands of the pure instruction with two operands that defines `v`.
-fn binary(cx: &Lower<'_>, v: Value) -> Option<(Opcode, Value, Value)> {
-    match cx.func.dfg.insts[cx.pure_def(v)?] {
-        InstData::Binary { opcode, args: [x, y] } => Some((opcode, x, y)),
-        _ => None,
-    }
-}
-
-/// Opcode and operand of the pure instruction with one operand that defines `v`.
-fn unary(cx: &Lower<'_>, v: Value) -> Option<(Opcode, Value)> {
-    match cx.func.dfg.insts[cx.pure_def(v)?] {
-        InstData::Unary { opcode, arg } => Some((opcode, arg)),
-        _ => None,
-    }
-}
-
 /// The width of an integer of at most 64 bits.
 fn width(cx: &Lower<'_>, v: Value) -> Option<u32> {
     let ty = cx.value_type(v);
@@ -73,7 +57,7 @@ fn ones_of(cx: &Lower<'_>, v: Value, depth: u32) -> u64 {
     }
     let Some(depth) = depth.checked_sub(1) else { return all };
     let of = |x| ones_of(cx, x, depth);
-    if let Some((opcode, x, y)) = binary(cx, v) {
+    if let Some((opcode, x, y)) = cx.binary(v) {
         return match opcode {
             Opcode::Band => of(x) & of(y),
             Opcode::Bor | Opcode::Bxor => of(x) | of(y),
@@ -85,7 +69,7 @@ fn ones_of(cx: &Lower<'_>, v: Value, depth: u32) -> u64 {
             _ => all,
         };
     }
-    match unary(cx, v) {
+    match cx.unary(v) {
         Some((Opcode::Uextend, x)) => of(x),
         Some((Opcode::Ireduce, x)) if width(cx, x).is_some() => of(x) & all,
         Some((Opcode::Popcnt | Opcode::Clz | Opcode::Ctz, _)) => ones(w.trailing_zeros() + 1) & all,
@@ -177,7 +161,7 @@ fn inward(cx: &Lower<'_>, at: Bits) -> Option<Bits> {
         let mask = shifted(wanted & kept & shifted(ones(from), moved), at.by);
         Some(Bits { source: x, from, by, round: false, mask })
     };
-    if let Some((opcode, x, y)) = binary(cx, v) {
+    if let Some((opcode, x, y)) = cx.binary(v) {
         if opcode == Opcode::Band {
             return match (cx.constant(x), cx.constant(y)) {
                 (_, Some(k)) => to(x, 0, k),
@@ -205,7 +189,7 @@ fn inward(cx: &Lower<'_>, at: Bits) -> Option<Bits> {
             _ => None,
         };
     }
-    match unary(cx, v)? {
+    match cx.unary(v)? {
         (Opcode::Uextend, x) => to(x, 0, u64::MAX),
         (Opcode::Ireduce, x) => to(x, 0, u64::MAX),
         (Opcode::Sextend, x) if wanted & !ones(width(cx, x)?) == 0 => to(x, 0, u64::MAX),
@@ -286,13 +270,13 @@ pub(super) fn field(cx: &Lower<'_>, inst: Inst) -> Option<Field> {
         let InstData::Binary { args: [x, y], .. } = data else { return None };
         return rotation(&both_ends(cx, x, y, w)?, w);
     }
-    if let Some((Opcode::Rotl | Opcode::Rotr, x, n)) = binary(cx, v) {
+    if let Some((Opcode::Rotl | Opcode::Rotr, x, n)) = cx.binary(v) {
         let n = amount(cx, n, w)?;
         let by = if opcode == Opcode::Rotl { n } else { w - n } as i32;
         let at = Bits { source: x, from: w, by, round: true, mask: ones(w) };
         return if w < 32 { None } else { rotation(&at, w) };
     }
-    if let Some((Opcode::Uextend, x)) = unary(cx, v)
+    if let Some((Opcode::Uextend, x)) = cx.unary(v)
         && super::lower::zero_extended(cx, x)
     {
         // Nothing to do.
@@ -303,12 +287,12 @@ pub(super) fn field(cx: &Lower<'_>, inst: Inst) -> Option<Field> {
         return None;
     }
     // A mask of all that a rotation leaves.
-    if let Some((Opcode::Rotl | Opcode::Rotr, x, n)) = binary(cx, at.source)
+    if let Some((Opcode::Rotl | Opcode::Rotr, x, n)) = cx.binary(at.source)
         && at.by == 0
         && matches!(at.from, 32 | 64)
         && let Some(n) = amount(cx, n, at.from)
     {
-        let left = matches!(binary(cx, at.source), Some((Opcode::Rotl, ..)));
+        let left = matches!(cx.binary(at.source), Some((Opcode::Rotl, ..)));
         at = Bits { source: x, by: if left { n } else { at.from - n } as i32, round: true, ..at };
     }
     rotation(&at, w)
@@ -392,11 +376,6 @@ fn insert(a: Value, bits: &Bits, w: u32) -> Option<Insertion> {
 /// Does code that is longer than a division, and faster, pay?
 pub(super) fn multiplication_pays(cx: &Lower<'_>) -> bool {
     cx.machine.settings.opt_level != OptLevel::Size
-}
-
-/// The exponent of a power of two.
-pub(super) fn power(k: u64) -> Option<u32> {
-    k.is_power_of_two().then(|| k.trailing_zeros())
 }
 
 /// A multiplier as a register is to hold it: of words with its sign above, which nobody looks at.
