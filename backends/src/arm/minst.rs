@@ -36,28 +36,17 @@ pub mod level {
     /// VFPv4.
     pub const VFP4: Features = VFP3.union(Features::VFP4);
 
-    /// A set of features with what each of them includes.
-    pub const fn closure(features: Features) -> Features {
-        let mut all = features;
-        let levels = [
-            (Features::V7, V7A),
-            (Features::IDIV, V7A),
-            (Features::V6T2, V6T2),
-            (Features::V6K, V6K),
-            (Features::NEON, V7A.union(VFP3)),
-            (Features::D32, VFP3),
-            (Features::VFP4, V7A.union(VFP4)),
-            (Features::VFP3, VFP3),
-        ];
-        let mut n = 0;
-        while n < levels.len() {
-            if features.contains(levels[n].0) {
-                all = all.union(levels[n].1);
-            }
-            n += 1;
-        }
-        all
-    }
+    /// Features with what each of them includes.
+    pub const INCLUDES: &[(Features, Features)] = &[
+        (Features::V7, V7A),
+        (Features::IDIV, V7A),
+        (Features::V6T2, V6T2),
+        (Features::V6K, V6K),
+        (Features::NEON, V7A.union(VFP3)),
+        (Features::D32, VFP3),
+        (Features::VFP4, V7A.union(VFP4)),
+        (Features::VFP3, VFP3),
+    ];
 }
 
 /// Length of every A32 instruction, in bytes.

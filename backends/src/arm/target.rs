@@ -143,7 +143,7 @@ struct ArmBuilder {
 
 impl ArmBuilder {
     fn new(variant: &'static Variant) -> ArmBuilder {
-        let features = FeatureChoice::new(variant.features, level::closure);
+        let features = FeatureChoice::new(variant.features, level::INCLUDES);
         let strict_alignment = variant.strict_alignment;
         let kernel_helpers = variant.kernel_helpers;
         ArmBuilder { variant, settings: Settings::default(), features, strict_alignment, kernel_helpers }

@@ -7,6 +7,12 @@ use crate::settings::{SettingError, parse_bool};
 use alloc::format;
 use alloc::vec::Vec;
 
+/// `features` with what each of them includes, as the table `includes` says: a feature, and all that it brings.
+pub fn closure<F: FeatureSet>(features: F, includes: &[(F, F)]) -> F {
+    let own = includes.iter().filter(|(feature, _)| features.contains(*feature));
+    own.fold(features, |all, (_, included)| all.union(*included))
+}
+
 /// The features that are chosen.
 #[derive(Clone, Copy, Debug)]
 pub struct FeatureChoice<F> {
@@ -14,14 +20,15 @@ pub struct FeatureChoice<F> {
     base: F,
     /// What the processor has.
     pub chosen: F,
-    /// A feature with what it builds upon.
-    closure: fn(F) -> F,
+    /// Features with what they include.
+    includes: &'static [(F, F)],
 }
 
 impl<F: FeatureSet> FeatureChoice<F> {
-    /// The features `base`, which cannot be switched off. `closure` adds to a feature what it builds upon.
-    pub fn new(base: F, closure: fn(F) -> F) -> Self {
-        FeatureChoice { base, chosen: base, closure }
+    /// The features `base`, which cannot be switched off. `includes` says what comes with a feature, see
+    /// [`closure`].
+    pub fn new(base: F, includes: &'static [(F, F)]) -> Self {
+        FeatureChoice { base, chosen: base, includes }
     }
 
     /// Switches a feature on or off for the target of this name.
@@ -33,7 +40,7 @@ impl<F: FeatureSet> FeatureChoice<F> {
             return Err(SettingError(format!("{target} has no setting or feature '{name}'")));
         };
         if parse_bool(name, value)? {
-            self.chosen = self.chosen.union((self.closure)(feature));
+            self.chosen = self.chosen.union(closure(feature, self.includes));
         } else if self.base.contains(feature) {
             let what = format!("feature {name} is part of {target} and cannot be switched off");
             return Err(SettingError(what));

@@ -32,25 +32,14 @@ pub mod level {
     /// POWER10, ISA 3.1.
     pub const POWER10: Features = POWER9.union(Features::POWER10);
 
-    /// A set of features with what each of them includes.
-    pub const fn closure(features: Features) -> Features {
-        let mut all = features;
-        let levels = [
-            (Features::POWER10, POWER10),
-            (Features::POWER9, POWER9),
-            (Features::POWER8, POWER8),
-            (Features::POWER7, POWER7),
-            (Features::POWER6, POWER6),
-        ];
-        let mut n = 0;
-        while n < levels.len() {
-            if features.contains(levels[n].0) {
-                all = all.union(levels[n].1);
-            }
-            n += 1;
-        }
-        all
-    }
+    /// Features with what each of them includes.
+    pub const INCLUDES: &[(Features, Features)] = &[
+        (Features::POWER10, POWER10),
+        (Features::POWER9, POWER9),
+        (Features::POWER8, POWER8),
+        (Features::POWER7, POWER7),
+        (Features::POWER6, POWER6),
+    ];
 }
 
 /// Length of every instruction without a prefix, in bytes.

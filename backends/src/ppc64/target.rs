@@ -96,7 +96,7 @@ struct Ppc64Builder {
 
 impl Ppc64Builder {
     fn new(variant: &'static Variant) -> Ppc64Builder {
-        let features = FeatureChoice::new(variant.features, level::closure);
+        let features = FeatureChoice::new(variant.features, level::INCLUDES);
         Ppc64Builder { variant, settings: Settings::default(), features, toc_free: false }
     }
 }
