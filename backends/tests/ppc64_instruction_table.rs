@@ -9,6 +9,7 @@ use instruction_table::{
     Assembler, Corners, TableInst, compare_with_assembler, table_inst, words_that_decode,
 };
 use windlass::ir::Endianness;
+use windlass::machinst::features::closure;
 use windlass::ppc64::insts::table;
 use windlass::ppc64::minst::{Features, Inst, decode_bytes, disassemble, level, word_bytes};
 use windlass_rules::spec::InstDef;

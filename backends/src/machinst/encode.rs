@@ -40,46 +40,6 @@ pub trait WideImmediate: Copy {
     fn from_bits(bits: u64) -> Option<Self>;
 }
 
-/// Defines an immediate, a number from `$min` to `$max`, encoded as the number minus `$min` or, with `bias 0`, as
-/// itself; printed behind `$prefix`.
-macro_rules! bounded_immediate {
-    ($(#[$doc:meta])* $name:ident, $ty:ty, $min:literal ..= $max:literal, bias $bias:literal, prefix $prefix:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name($ty);
-
-        impl $name {
-            /// The immediate, or `None` if `value` is out of range.
-            pub const fn new(value: u32) -> Option<$name> {
-                // One comparison also where the minimum is 0.
-                let (min, max): (u32, u32) = ($min, $max);
-                if value.wrapping_sub(min) <= max - min { Some($name(value as $ty)) } else { None }
-            }
-
-            /// The value.
-            pub const fn value(self) -> u32 {
-                self.0 as u32
-            }
-        }
-
-        impl Immediate for $name {
-            fn to_bits(self) -> u32 {
-                self.value() - $bias
-            }
-            fn from_bits(bits: u32) -> Option<$name> {
-                $name::new(bits.wrapping_add($bias))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "{}"), self.0)
-            }
-        }
-    };
-}
-pub(crate) use bounded_immediate;
-
 /// Why an operand cannot be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperandFault {

@@ -15,7 +15,7 @@ pub fn closure<F: FeatureSet>(features: F, includes: &[(F, F)]) -> F {
 
 /// The features that are chosen.
 #[derive(Clone, Copy, Debug)]
-pub struct FeatureChoice<F> {
+pub struct FeatureChoice<F: 'static> {
     /// What the target always has.
     base: F,
     /// What the processor has.

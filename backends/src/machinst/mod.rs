@@ -14,6 +14,7 @@ pub mod compile;
 pub mod emitter;
 pub mod encode;
 pub mod features;
+pub(crate) mod imm;
 pub mod kept;
 pub mod lower;
 pub mod magic;

@@ -6,7 +6,8 @@
 //! `Display` is the GNU assembler's text. Sections are those of the Power ISA,
 //! version 3.1B, Book I.
 
-use crate::machinst::encode::{Immediate, WideImmediate, bounded_immediate};
+use crate::machinst::encode::{Immediate, WideImmediate};
+use crate::machinst::imm::{bounded_immediate, immediate, named_immediate};
 use core::fmt;
 
 bounded_immediate!(
@@ -79,21 +80,15 @@ macro_rules! signed {
             }
         }
 
-        impl Immediate for $name {
-            fn to_bits(self) -> u32 {
-                (self.value() / $scale) as u32 & (u32::MAX >> (32 - $width))
-            }
-            fn from_bits(bits: u32) -> Option<$name> {
+        immediate!(
+            $name,
+            |number| (number.value() / $scale) as u32 & (u32::MAX >> (32 - $width)),
+            |bits| {
                 let signed = (bits << (32 - $width)) as i32 >> (32 - $width);
                 $name::new(i64::from(signed) * $scale)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, $format, self.0)
-            }
-        }
+            },
+            |number| $format, number.0
+        );
     };
 }
 
@@ -168,63 +163,21 @@ impl Uimm32 {
     }
 }
 
-impl Immediate for Uimm32 {
-    fn to_bits(self) -> u32 {
-        self.0
-    }
-    fn from_bits(bits: u32) -> Option<Uimm32> {
-        Some(Uimm32(bits))
-    }
-}
+immediate!(Uimm32, |imm| imm.0, |bits| Some(Uimm32(bits)), |imm| "{}", imm.0);
 
-impl fmt::Display for Uimm32 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+named_immediate!(
+    /// A bit of a condition register field (2.3.1).
+    CrBit {
+        /// Less; the result of a record form is negative.
+        Lt = 0 "lt",
+        /// Greater; positive.
+        Gt = 1 "gt",
+        /// Equal; zero.
+        Eq = 2 "eq",
+        /// Unordered, after a comparison of floats; else the summary overflow bit.
+        So = 3 "so",
     }
-}
-
-/// A bit of a condition register field (2.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum CrBit {
-    /// Less; the result of a record form is negative.
-    Lt = 0,
-    /// Greater; positive.
-    Gt = 1,
-    /// Equal; zero.
-    Eq = 2,
-    /// Unordered, after a comparison of floats; else the summary overflow bit.
-    So = 3,
-}
-
-impl CrBit {
-    const ALL: [CrBit; 4] = [CrBit::Lt, CrBit::Gt, CrBit::Eq, CrBit::So];
-
-    /// The bit's name in assembly text.
-    pub const fn name(self) -> &'static str {
-        match self {
-            CrBit::Lt => "lt",
-            CrBit::Gt => "gt",
-            CrBit::Eq => "eq",
-            CrBit::So => "so",
-        }
-    }
-}
-
-impl Immediate for CrBit {
-    fn to_bits(self) -> u32 {
-        self as u32
-    }
-    fn from_bits(bits: u32) -> Option<CrBit> {
-        CrBit::ALL.get(bits as usize).copied()
-    }
-}
-
-impl fmt::Display for CrBit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+);
 
 /// A condition on a condition register field: one of its bits is set, or not
 /// (2.4, BO and the low bits of BI).
@@ -274,20 +227,13 @@ impl Cond {
     }
 }
 
-impl Immediate for Cond {
-    fn to_bits(self) -> u32 {
-        self.bit.to_bits() | u32::from(self.set) << 2
-    }
-    fn from_bits(bits: u32) -> Option<Cond> {
-        Some(Cond { bit: CrBit::from_bits(bits & 3)?, set: bits >> 2 & 1 != 0 })
-    }
-}
-
-impl fmt::Display for Cond {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+immediate!(
+    Cond,
+    |cond| cond.bit.to_bits() | u32::from(cond.set) << 2,
+    |bits| Some(Cond { bit: CrBit::from_bits(bits & 3)?, set: bits >> 2 & 1 != 0 }),
+    |cond| "{}",
+    cond.name()
+);
 
 /// When a trap instruction traps (3.3.11, TO): any of five relations between
 /// its operands.
@@ -323,20 +269,7 @@ impl TrapCond {
     }
 }
 
-impl Immediate for TrapCond {
-    fn to_bits(self) -> u32 {
-        self.0.into()
-    }
-    fn from_bits(bits: u32) -> Option<TrapCond> {
-        TrapCond::new(bits)
-    }
-}
-
-impl fmt::Display for TrapCond {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
+immediate!(TrapCond, |cond| cond.0.into(), |bits| TrapCond::new(bits), |cond| "{}", cond.0);
 
 /// Several fields of the condition register, `cr0` in the most significant
 /// bit: FXM. At least two, as one has an instruction of its own.
@@ -353,20 +286,7 @@ impl CrMask {
     }
 }
 
-impl Immediate for CrMask {
-    fn to_bits(self) -> u32 {
-        self.0.into()
-    }
-    fn from_bits(bits: u32) -> Option<CrMask> {
-        CrMask::new(bits)
-    }
-}
-
-impl fmt::Display for CrMask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
+immediate!(CrMask, |mask| mask.0.into(), |bits| CrMask::new(bits), |mask| "{}", mask.0);
 
 /// One field of the condition register, encoded as a bit of FXM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -384,20 +304,15 @@ impl CrField {
     }
 }
 
-impl Immediate for CrField {
-    fn to_bits(self) -> u32 {
-        0x80 >> self.0
-    }
-    fn from_bits(bits: u32) -> Option<CrField> {
+immediate!(
+    CrField,
+    |field| 0x80 >> field.0,
+    |bits| {
         if bits.count_ones() == 1 { CrField::new(bits.leading_zeros().checked_sub(24)?) } else { None }
-    }
-}
-
-impl fmt::Display for CrField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.to_bits(), f)
-    }
-}
+    },
+    |field| "{}",
+    field.to_bits()
+);
 
 /// The mask of a rotation of words: ones from bit `mb` to bit `me`, numbered
 /// from the most significant; around the end if `mb` is above `me`.

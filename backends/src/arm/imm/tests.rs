@@ -89,7 +89,7 @@ fn float_constants_agree_in_both_precisions() {
 
 #[test]
 fn conditions_invert_and_swap_to_themselves() {
-    for c in Cond::ALL {
+    for c in (0..14).filter_map(Cond::from_bits) {
         assert_eq!(c.invert().invert(), c);
         assert_ne!(c.invert(), c);
         if let Some(swapped) = c.swap_operands() {
