@@ -26,7 +26,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use hashbrown::{HashMap, HashSet};
 use windlass_ir::text::parse_functions;
-use windlass_ir::{ExternalName, Function, LibCall, Type, types};
+use windlass_ir::{ExternalName, Function, LibCall, Opcode, Type, types};
 
 /// The files, each after those that it calls.
 static SOURCES: &[&str] = &[
@@ -275,6 +275,36 @@ fn want_libcall(libcall: LibCall, defined: &mut HashSet<ExternalName>, wanted: &
     if defined.insert(ExternalName::Symbol(symbol.clone())) {
         wanted.push(symbol);
     }
+}
+
+/// The routine of C's library, of the IR or of the library itself that does with floats what a processor does not, and no
+/// ABI has a name for.
+pub(crate) fn float_routine(opcode: Opcode, result: Type, operand: Type) -> Option<&'static str> {
+    use Opcode::*;
+    use types::{F32, F64, I128};
+    Some(match (opcode, result, operand) {
+        (Sqrt, F32, _) => "sqrtf",
+        (Sqrt, F64, _) => "sqrt",
+        (Fma, F32, _) => "FmaF32",
+        (Fma, F64, _) => "FmaF64",
+        (Ceil, F32, _) => "CeilF32",
+        (Ceil, F64, _) => "CeilF64",
+        (Floor, F32, _) => "FloorF32",
+        (Floor, F64, _) => "FloorF64",
+        (Trunc, F32, _) => "TruncF32",
+        (Trunc, F64, _) => "TruncF64",
+        (Nearest, F32, _) => "NearestF32",
+        (Nearest, F64, _) => "NearestF64",
+        (FcvtFromSint, F32, I128) => "__windlass_f32_from_i128",
+        (FcvtFromSint, F64, I128) => "__windlass_f64_from_i128",
+        (FcvtFromUint, F32, I128) => "__windlass_f32_from_u128",
+        (FcvtFromUint, F64, I128) => "__windlass_f64_from_u128",
+        (FcvtToSintSat, I128, F32) => "__windlass_f32_to_i128",
+        (FcvtToSintSat, I128, F64) => "__windlass_f64_to_i128",
+        (FcvtToUintSat, I128, F32) => "__windlass_f32_to_u128",
+        (FcvtToUintSat, I128, F64) => "__windlass_f64_to_u128",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -21,23 +21,13 @@ pub(super) mod select;
 
 use super::imm::Cond;
 use super::regs::{self, r};
+use crate::machinst::atomic::{Rmw, Width};
 use crate::machinst::{OperandVisitor, Reg, WritableReg};
 use core::fmt;
 use windlass_ir::{AtomicRmwOp, TrapCode};
 use windlass_regalloc::{PReg, UnitSet};
 
 const IP: Reg = Reg::from_preg(regs::IP);
-
-/// What an access of up to a word is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Width {
-    /// Bytes: 1, 2 or 4.
-    pub bytes: u8,
-    /// Is what was there turned around in the loop, and what takes its place?
-    pub swapped: bool,
-    /// How it traps if it faults.
-    pub code: Option<TrapCode>,
-}
 
 /// What becomes of what was there; `R` is the registers of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,20 +56,7 @@ pub enum Change<R> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Atomic {
     /// Combines memory with a value.
-    Rmw {
-        /// What was there.
-        old: WritableReg,
-        /// Written over: what is stored.
-        new: WritableReg,
-        /// The address.
-        address: Reg,
-        /// The value; extended for the operations that compare.
-        operand: Reg,
-        /// How they are combined.
-        op: AtomicRmwOp,
-        /// What kind of access.
-        width: Width,
-    },
+    Rmw(Rmw),
     /// Replaces what is there if it is as expected.
     Cas {
         /// What was there.
@@ -233,13 +210,8 @@ impl Atomic {
     /// Shows its operands.
     pub fn visit_operands(&mut self, v: &mut impl OperandVisitor) {
         match self {
+            Atomic::Rmw(rmw) => rmw.visit_operands(v),
             // Written while the operands are still wanted: the loop may go round.
-            Atomic::Rmw { old, new, address, operand, .. } => {
-                v.reg_use(address);
-                v.reg_use(operand);
-                v.reg_early_def(old);
-                v.reg_early_def(new);
-            }
             Atomic::Cas { old, address, expected, new, .. } => {
                 v.reg_use(address);
                 v.reg_use(expected);
@@ -302,26 +274,18 @@ impl Atomic {
     ) -> fmt::Result {
         let def = |reg: &WritableReg| name(reg.to_reg());
         match self {
-            Atomic::Rmw { old, new, address, operand, op, width } => write!(
-                out,
-                "atomic{} {op} {}, {}, [{}], {}",
-                8 * width.bytes,
-                def(old),
-                def(new),
-                name(*address),
-                name(*operand)
-            ),
+            Atomic::Rmw(rmw) => rmw.print(out, name),
             Atomic::Cas { old, address, expected, new, width } => write!(
                 out,
                 "cas{} {}, [{}], {}, {}",
-                8 * width.bytes,
+                width.bits(),
                 def(old),
                 name(*address),
                 name(*expected),
                 name(*new)
             ),
             Atomic::Part { old, new, address, below, change, width } => {
-                let (old, new, bits) = (def(old), def(new), 8 * width.bytes);
+                let (old, new, bits) = (def(old), def(new), width.bits());
                 write!(out, "part{bits} {old}, {new}, [{}], {}", name(*address), name(*below))?;
                 change.print(out, |&reg| name(reg))
             }
@@ -338,7 +302,7 @@ impl Atomic {
                 write!(out, "store64 {}:{}, [{}], {a}:{b}", name(*c), name(*d), name(*address))
             }
             Atomic::Kernel { old, address, below, change, width } => {
-                write!(out, "kernel{} {}, [{}]", 8 * width.bytes, def(old), name(*address))?;
+                write!(out, "kernel{} {}, [{}]", width.bits(), def(old), name(*address))?;
                 if let Some(below) = below {
                     write!(out, ", {}", name(*below))?;
                 }
@@ -367,10 +331,6 @@ fn combine(op: AtomicRmwOp) -> Combine {
         AtomicRmwOp::Smax => Combine::TakeIf(Cond::Lt),
         _ => Combine::Plain,
     }
-}
-
-fn signed(op: AtomicRmwOp) -> bool {
-    matches!(op, AtomicRmwOp::Smin | AtomicRmwOp::Smax)
 }
 
 /// Is every bit of the result made of the bits at its own place? Then it does not matter in which order the bytes are.

@@ -5,7 +5,7 @@
 //! floating-point numbers take and give them in core registers whatever the target's convention: for the library they
 //! are integers. Conversions to integers do what the ABI leaves open: they saturate, and NaN is 0.
 
-use crate::builtins::RuntimeNames;
+use crate::builtins::{self, RuntimeNames};
 use crate::legalize::Runtime;
 use windlass_ir::{CallConv, ExternalName, FloatCC, LibCall, Opcode, Type, types};
 
@@ -103,7 +103,7 @@ pub(super) fn routine(opcode: Opcode, result: Type, operand: Type) -> Option<Run
 /// saturating conversions, leaves open what happens out of range).
 fn float_name(opcode: Opcode, result: Type, operand: Type) -> Option<&'static str> {
     use Opcode::*;
-    use types::{F32, F64, I32, I64, I128};
+    use types::{F32, F64, I32, I64};
     Some(match (opcode, result, operand) {
         (Fadd, F32, _) => "__aeabi_fadd",
         (Fadd, F64, _) => "__aeabi_dadd",
@@ -113,18 +113,6 @@ fn float_name(opcode: Opcode, result: Type, operand: Type) -> Option<&'static st
         (Fmul, F64, _) => "__aeabi_dmul",
         (Fdiv, F32, _) => "__aeabi_fdiv",
         (Fdiv, F64, _) => "__aeabi_ddiv",
-        (Sqrt, F32, _) => "sqrtf",
-        (Sqrt, F64, _) => "sqrt",
-        (Fma, F32, _) => "FmaF32",
-        (Fma, F64, _) => "FmaF64",
-        (Ceil, F32, _) => "CeilF32",
-        (Ceil, F64, _) => "CeilF64",
-        (Floor, F32, _) => "FloorF32",
-        (Floor, F64, _) => "FloorF64",
-        (Trunc, F32, _) => "TruncF32",
-        (Trunc, F64, _) => "TruncF64",
-        (Nearest, F32, _) => "NearestF32",
-        (Nearest, F64, _) => "NearestF64",
         (Fpromote, F64, F32) => "__aeabi_f2d",
         (Fdemote, F32, F64) => "__aeabi_d2f",
         (FcvtFromSint, F32, I32) => "__aeabi_i2f",
@@ -135,10 +123,6 @@ fn float_name(opcode: Opcode, result: Type, operand: Type) -> Option<&'static st
         (FcvtFromSint, F64, I64) => "__aeabi_l2d",
         (FcvtFromUint, F32, I64) => "__aeabi_ul2f",
         (FcvtFromUint, F64, I64) => "__aeabi_ul2d",
-        (FcvtFromSint, F32, I128) => "__windlass_f32_from_i128",
-        (FcvtFromSint, F64, I128) => "__windlass_f64_from_i128",
-        (FcvtFromUint, F32, I128) => "__windlass_f32_from_u128",
-        (FcvtFromUint, F64, I128) => "__windlass_f64_from_u128",
         (FcvtToSintSat, I32, F32) => "__windlass_f32_to_i32",
         (FcvtToSintSat, I32, F64) => "__windlass_f64_to_i32",
         (FcvtToUintSat, I32, F32) => "__windlass_f32_to_u32",
@@ -147,11 +131,7 @@ fn float_name(opcode: Opcode, result: Type, operand: Type) -> Option<&'static st
         (FcvtToSintSat, I64, F64) => "__windlass_f64_to_i64",
         (FcvtToUintSat, I64, F32) => "__windlass_f32_to_u64",
         (FcvtToUintSat, I64, F64) => "__windlass_f64_to_u64",
-        (FcvtToSintSat, I128, F32) => "__windlass_f32_to_i128",
-        (FcvtToSintSat, I128, F64) => "__windlass_f64_to_i128",
-        (FcvtToUintSat, I128, F32) => "__windlass_f32_to_u128",
-        (FcvtToUintSat, I128, F64) => "__windlass_f64_to_u128",
-        _ => return None,
+        _ => return builtins::float_routine(opcode, result, operand),
     })
 }
 

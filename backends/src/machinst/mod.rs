@@ -8,6 +8,7 @@
 //! A target implements [`Machine`] and its instruction type [`MachInst`]; `compile.rs` drives it.
 
 pub mod abi;
+pub mod atomic;
 pub mod buffer;
 pub mod calls;
 pub mod compile;

@@ -14,39 +14,16 @@ pub use quad::Quad;
 use super::emit::{CR0, Emit, R0, R11, R12, Result, w};
 use super::imm::{Cond, Uimm5, Uimm6, Uimm16};
 use super::minst::{Features, Inst};
+use crate::machinst::atomic::{Rmw, Width, is_signed};
 use crate::machinst::{OperandVisitor, Reg, WritableReg};
 use core::fmt;
 use windlass_ir::{AtomicRmwOp, Endianness, TrapCode};
-
-/// What kind of access it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Width {
-    /// Bytes: 1, 2, 4 or 8.
-    pub bytes: u8,
-    /// Is memory in the other byte order?
-    pub swapped: bool,
-    /// How it traps if it faults.
-    pub code: Option<TrapCode>,
-}
 
 /// An atomic access that is more than one instruction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Atomic {
     /// Combines memory with a value.
-    Rmw {
-        /// What was there, zeros above.
-        old: WritableReg,
-        /// Written over: what is stored.
-        new: WritableReg,
-        /// The address.
-        address: Reg,
-        /// The value; extended for the operations that compare.
-        operand: Reg,
-        /// How they are combined.
-        op: AtomicRmwOp,
-        /// What kind of access.
-        width: Width,
-    },
+    Rmw(Rmw),
     /// Replaces what is there if it is as expected, in memory's byte order.
     Cas {
         /// What was there, zeros above.
@@ -78,13 +55,8 @@ impl Atomic {
     /// Shows its operands.
     pub fn visit_operands(&mut self, v: &mut impl OperandVisitor) {
         match self {
+            Atomic::Rmw(rmw) => rmw.visit_operands(v),
             // Written while the operands are still wanted: the loop may go round.
-            Atomic::Rmw { old, new, address, operand, .. } => {
-                v.reg_use(address);
-                v.reg_use(operand);
-                v.reg_early_def(old);
-                v.reg_early_def(new);
-            }
             Atomic::Cas { old, temp, address, expected, new, .. } => {
                 v.reg_use(address);
                 v.reg_use(expected);
@@ -104,19 +76,11 @@ impl Atomic {
     ) -> fmt::Result {
         let def = |reg: &WritableReg| name(reg.to_reg());
         match self {
-            Atomic::Rmw { old, new, address, operand, op, width } => write!(
-                out,
-                "atomic{} {op} {}, {}, [{}], {}",
-                8 * width.bytes,
-                def(old),
-                def(new),
-                name(*address),
-                name(*operand)
-            ),
+            Atomic::Rmw(rmw) => rmw.print(out, name),
             Atomic::Cas { old, temp, address, expected, new, width } => write!(
                 out,
                 "cas{} {}, {}, [{}], {}, {}",
-                8 * width.bytes,
+                width.bits(),
                 def(old),
                 def(temp),
                 name(*address),
@@ -137,21 +101,11 @@ fn takes_if(op: AtomicRmwOp) -> Option<Cond> {
     }
 }
 
-fn is_signed(op: AtomicRmwOp) -> bool {
-    matches!(op, AtomicRmwOp::Smin | AtomicRmwOp::Smax)
-}
-
-impl Width {
-    fn bits(self) -> u32 {
-        8 * u32::from(self.bytes)
-    }
-}
-
 impl Emit<'_> {
     pub(super) fn atomic(&mut self, atomic: &Atomic) -> Result {
         match *atomic {
             Atomic::Quad(ref quad) => self.quad(quad),
-            Atomic::Rmw { old, new, address, operand, op, width } => {
+            Atomic::Rmw(Rmw { old, new, address, operand, op, width }) => {
                 if self.is_part(width) {
                     self.rmw_part(old, new, address, operand, op, width)
                 } else {

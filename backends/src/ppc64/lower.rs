@@ -2,7 +2,7 @@
 //!
 //! The rules are `isle-rules/ppc64/*.isle`. Helpers that the generated code calls are named as the rules name them.
 
-use super::atomic::{Atomic, Quad, Width};
+use super::atomic::{Atomic, Quad};
 use super::emit::high_low;
 use super::imm::*;
 use super::memory::{At, Conversion, Data, Form, Moved, Placed};
@@ -14,6 +14,7 @@ use super::regs;
 use super::target::Ppc64Target;
 use super::threads;
 use crate::coverage::RuleSet;
+use crate::machinst::atomic::{Rmw, Width};
 use crate::machinst::calls::{self, Callee};
 use crate::machinst::lower::power;
 use crate::machinst::pseudo::{Common, FrameArea, SymbolInfo, TableInfo};
@@ -628,7 +629,14 @@ impl generated::Context for Rules<'_, '_> {
         let (old, new) = (self.temp(), self.temp());
         let swapped = self.cx.is_swapped(flags) && ty != types::I8;
         let width = Width { bytes: ty.bytes() as u8, swapped, code: flags.trap_code() };
-        self.cx.emit(MInst::Atomic(Box::new(Atomic::Rmw { old, new, address, operand, op: *op, width })));
+        self.cx.emit(MInst::Atomic(Box::new(Atomic::Rmw(Rmw {
+            old,
+            new,
+            address,
+            operand,
+            op: *op,
+            width,
+        }))));
         old.to_reg()
     }
     fn cas(&mut self, flags: MemFlags, ty: Type, address: Reg, expected: Reg, new: Reg) -> Reg {

@@ -1,9 +1,10 @@
 //! Loops of exclusive loads and stores, and barriers.
 
-use super::{Atomic, Combine, IP, Width, combine, signed};
+use super::{Atomic, Combine, IP, combine};
 use crate::arm::emit::Emit;
 use crate::arm::imm::{ArmImm, Barrier, BranchOffset, Cond};
 use crate::arm::minst::{Features, Inst};
+use crate::machinst::atomic::{Rmw, Width, is_signed};
 use crate::machinst::{EmitError, Reg, WritableReg};
 use windlass_ir::{AtomicRmwOp, TrapCode};
 
@@ -77,7 +78,7 @@ impl Emit<'_> {
 
     pub(in crate::arm) fn atomic(&mut self, atomic: &Atomic) -> Result {
         match *atomic {
-            Atomic::Rmw { old, new, address, operand, op, width } => {
+            Atomic::Rmw(Rmw { old, new, address, operand, op, width }) => {
                 let top = self.buf.offset();
                 self.load_exclusive(old, address, width)?;
                 self.combine(new, old.to_reg(), operand, op, width)?;
@@ -140,7 +141,7 @@ impl Emit<'_> {
         };
         match combine(op) {
             Combine::TakeIf(cond) => {
-                if signed(op) {
+                if is_signed(op) {
                     self.extend(rd, rn, width.bytes, true)?;
                 } else {
                     self.copy(rd, rn)?;

@@ -1,11 +1,12 @@
 //! Loops around the kernel's compare-and-swap.
 
-use super::{Change, KERNEL64_REPLACEMENT, Width};
+use super::{Change, KERNEL64_REPLACEMENT};
 use crate::arm::emit::Emit;
 use crate::arm::imm::{Cond, Offset12, known};
 use crate::arm::kernel::Helper;
 use crate::arm::minst::Inst;
 use crate::arm::regs;
+use crate::machinst::atomic::Width;
 use crate::machinst::pseudo::FrameArea;
 use crate::machinst::{EmitError, Reg, WritableReg};
 use windlass_ir::TrapCode;

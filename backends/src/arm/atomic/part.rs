@@ -2,10 +2,11 @@
 //!
 //! Everything here may use `ip`.
 
-use super::{Change, Combine, IP, Width, combine, signed};
+use super::{Change, Combine, IP, combine};
 use crate::arm::emit::Emit;
 use crate::arm::imm::{Amt1To31, Amt1To32, ArmImm, Cond, ShiftImm, ShiftKind, known};
 use crate::arm::minst::{Features, Inst};
+use crate::machinst::atomic::{Width, is_signed};
 use crate::machinst::{EmitError, Reg, WritableReg};
 
 type Result = core::result::Result<(), EmitError>;
@@ -144,7 +145,7 @@ impl Emit<'_> {
                         self.reverse(rd, rn, width.bytes)?;
                     }
                     let rn = if width.swapped { rd.to_reg() } else { rn };
-                    self.extend(rd, rn, width.bytes, signed(op))?;
+                    self.extend(rd, rn, width.bytes, is_signed(op))?;
                     self.take_if(cond, rd, rm)?;
                     if width.swapped { self.reverse(rd, rd.to_reg(), width.bytes) } else { Ok(()) }
                 }

@@ -1,9 +1,10 @@
 //! What the rules for atomic accesses call.
 
-use super::{Atomic, Change, KERNEL_BYTES, KERNEL64_BYTES, KERNEL64_REPLACEMENT, Width, bitwise};
+use super::{Atomic, Change, KERNEL_BYTES, KERNEL64_BYTES, KERNEL64_REPLACEMENT, bitwise};
 use crate::arm::lower::{Lower, Way};
 use crate::arm::pseudo::MInst;
 use crate::arm::regs;
+use crate::machinst::atomic::{Rmw, Width};
 use crate::machinst::pseudo::FrameArea;
 use crate::machinst::{Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
@@ -46,7 +47,7 @@ pub(in crate::arm) fn whole(
     let atomic = match (way, change) {
         (Way::Exclusive, Change::Rmw(op, operand)) => {
             let new = cx.temp(regs::GPR);
-            Atomic::Rmw { old, new, address, operand, op, width }
+            Atomic::Rmw(Rmw { old, new, address, operand, op, width })
         }
         (Way::Exclusive, Change::Cas { expected, new }) => Atomic::Cas { old, address, expected, new, width },
         _ => Atomic::Kernel { old, address, below: None, change, width },

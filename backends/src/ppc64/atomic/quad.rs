@@ -4,7 +4,8 @@
 //! All take an even register and its successor, the even one for the more significant half in both byte orders. Where
 //! memory is in the other byte order the halves have changed places, and the bytes of each are turned around.
 
-use super::{is_signed, takes_if};
+use super::takes_if;
+use crate::machinst::atomic::is_signed;
 use crate::machinst::{OperandVisitor, Reg, WritableReg};
 use crate::ppc64::emit::{CR0, Emit, R0, R11, Result, w};
 use crate::ppc64::imm::{Cond, DqOffset};
