@@ -109,6 +109,7 @@ pub fn legalized<M: AbiMachine>(
     func: &Function,
     cx: &mut Context,
 ) -> Result<Option<(Function, Origins)>, CompileError> {
+    cx.verifier.address_type = Some(machine.address_type());
     if !machine.settings().skip_verifier {
         cx.verifier.verify(func).map_err(CompileError::Verify)?;
         cx.stage_done(Stage::Verify);

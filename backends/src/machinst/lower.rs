@@ -291,6 +291,10 @@ impl<M: Machine> Lower<'_, M> {
     /// If the pure instruction that defines `v` stands shortly before the one at work, in its block, with nothing between them
     /// that has effects, or has been asked for a test already: that instruction. Its turn has not come.
     pub fn shortly_before(&self, v: Value) -> Option<Inst> {
+        // Constants are made where they are used, and what defines them is not selected.
+        if self.constant(v).is_some() {
+            return None;
+        }
         let def = self.pure_def(v)?;
         if self.tests.iter().any(|test| test.0 == def) {
             return Some(def);

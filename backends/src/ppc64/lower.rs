@@ -756,13 +756,21 @@ pub(super) fn zero_extended(cx: &Lower<'_>, v: Value) -> bool {
         // Constants are made with their sign above.
         _ if cx.constant(v).is_some() => cx.signed_constant(v).is_some_and(|k| k >= 0),
         Opcode::Icmp | Opcode::Fcmp | Opcode::FcvtToUint | Opcode::Uextend => true,
-        // A mask that is no negative number: what stands above is zero in it.
+        // A mask that is no negative number: what stands above is zero in it. Of two constants the second is the mask, see
+        // `patterns::field`; of the first, one that goes round the end of a word may leave a copy above.
         Opcode::Band => {
-            cx.func.dfg.inst_args(inst).iter().any(|&x| cx.signed_constant(x).is_some_and(|k| k >= 0))
+            let args = cx.func.dfg.inst_args(inst);
+            let mask = args.iter().rev().find_map(|&x| cx.signed_constant(x));
+            mask.is_some_and(|k| k >= 0)
+        }
+        // By 0 it is whatever its operand is.
+        Opcode::Ushr => {
+            let n = cx.constant(cx.func.dfg.inst_args(inst)[1]);
+            n.is_none_or(|n| n % u64::from(ty.bits()) != 0)
         }
         // Loads clear the rest.
         Opcode::Load | Opcode::Uload8 | Opcode::Uload16 | Opcode::AtomicLoad => true,
-        Opcode::Popcnt | Opcode::Clz | Opcode::Ctz | Opcode::Ushr => true,
+        Opcode::Popcnt | Opcode::Clz | Opcode::Ctz => true,
         _ => false,
     }
 }

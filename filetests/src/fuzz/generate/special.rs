@@ -116,6 +116,8 @@ impl Body<'_> {
             limit = self.func.global_values.push(GlobalValueData::IAddImm { base: limit, offset, ty });
         }
         self.func.stack_limit = Some(limit);
+        // A function without a frame may not look.
+        self.func.stack_slots.push(StackSlotData { size: 16, align_shift: 4, key: None });
     }
 
     /// Arguments for a callee; also the memory into which it puts results.
