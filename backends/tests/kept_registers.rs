@@ -70,6 +70,8 @@ fn sets_that_are_not_there_and_values_that_do_not_fit_are_refused() {
     assert_eq!(refusal("ppc64 register_set.tagged=r14,r15,r16", "i64", "tagged"), None);
     assert_eq!(
         refusal("armv7hf register_set.tagged=r4,r5,r6", "i64", "tagged").as_deref(),
-        Some("a value of type i64 in the register set 'tagged' is not supported on armv7hf")
+        Some(
+            "function: register set 'tagged' has v0, which has type i64; it must be an integer of up to 32 bits"
+        )
     );
 }

@@ -106,7 +106,10 @@ impl Check<'_> {
                 if !ty.is_int() || ty.bits() > address_bits {
                     self.fault(
                         AnyEntity::Function,
-                        format!("register set '{name}' has {v}, which has type {ty}"),
+                        format!(
+                            "register set '{name}' has {v}, which has type {ty}; it must be an integer of up to \
+                             {address_bits} bits"
+                        ),
                     );
                 }
                 if core::mem::replace(&mut seen[v], true) {
