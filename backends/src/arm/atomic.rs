@@ -21,7 +21,7 @@ pub(super) mod select;
 
 use super::imm::Cond;
 use super::regs::{self, r};
-use crate::machinst::atomic::{Rmw, Width};
+use crate::machinst::atomic::{PairCas, PairRmw, Rmw, Width};
 use crate::machinst::{OperandVisitor, Reg, WritableReg};
 use core::fmt;
 use windlass_ir::{AtomicRmwOp, TrapCode};
@@ -86,35 +86,9 @@ pub enum Atomic {
         width: Width,
     },
     /// Combines a doubleword of memory with a value.
-    Rmw64 {
-        /// What was there.
-        old: [WritableReg; 2],
-        /// Written over: what is stored.
-        new: [WritableReg; 2],
-        /// The address.
-        address: Reg,
-        /// The value.
-        operand: [Reg; 2],
-        /// How they are combined.
-        op: AtomicRmwOp,
-        /// Is what was there turned around in the loop, and what takes its place?
-        swapped: bool,
-        /// How it traps if it faults.
-        code: Option<TrapCode>,
-    },
+    Rmw64(PairRmw),
     /// Replaces a doubleword if it is as expected.
-    Cas64 {
-        /// What was there.
-        old: [WritableReg; 2],
-        /// The address.
-        address: Reg,
-        /// What is expected.
-        expected: [Reg; 2],
-        /// What replaces it.
-        new: [Reg; 2],
-        /// How it traps if it faults.
-        code: Option<TrapCode>,
-    },
+    Cas64(PairCas),
     /// Stores a doubleword: STRD need not be atomic without the large physical address extension (A3.5.3).
     Store64 {
         /// Written over: what was there.
@@ -225,14 +199,14 @@ impl Atomic {
                 v.reg_early_def(old);
                 v.reg_early_def(new);
             }
-            Atomic::Rmw64 { old, new, address, operand, .. } => {
+            Atomic::Rmw64(PairRmw { old, new, address, operand, .. }) => {
                 // The loop may go round: what it reads is not where it writes.
                 v.reg_fixed_use(address, ADDRESS);
                 operand.iter_mut().for_each(|reg| v.reg_late_use(reg));
                 each_def(v, old, OLD);
                 each_def(v, new, WRITTEN);
             }
-            Atomic::Cas64 { old, address, expected, new, .. } => {
+            Atomic::Cas64(PairCas { old, address, expected, new, .. }) => {
                 v.reg_fixed_use(address, ADDRESS);
                 each_use(v, new, WRITTEN);
                 expected.iter_mut().for_each(|reg| v.reg_late_use(reg));
@@ -289,11 +263,11 @@ impl Atomic {
                 write!(out, "part{bits} {old}, {new}, [{}], {}", name(*address), name(*below))?;
                 change.print(out, |&reg| name(reg))
             }
-            Atomic::Rmw64 { old: [a, b], new: [c, d], address, operand: [e, f], op, .. } => {
+            Atomic::Rmw64(PairRmw { old: [a, b], new: [c, d], address, operand: [e, f], op, .. }) => {
                 write!(out, "atomic64 {op} {}:{}, {}:{}, ", def(a), def(b), def(c), def(d))?;
                 write!(out, "[{}], {}:{}", name(*address), name(*e), name(*f))
             }
-            Atomic::Cas64 { old: [a, b], address, expected: [c, d], new: [e, f], .. } => {
+            Atomic::Cas64(PairCas { old: [a, b], address, expected: [c, d], new: [e, f], .. }) => {
                 write!(out, "cas64 {}:{}, [{}], ", def(a), def(b), name(*address))?;
                 write!(out, "{}:{}, {}:{}", name(*c), name(*d), name(*e), name(*f))
             }

@@ -58,6 +58,40 @@ impl Rmw {
     }
 }
 
+/// Combines memory with a value in two registers, the less significant half first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PairRmw {
+    /// What was there.
+    pub old: [WritableReg; 2],
+    /// Written over: what is stored.
+    pub new: [WritableReg; 2],
+    /// The address.
+    pub address: Reg,
+    /// The value.
+    pub operand: [Reg; 2],
+    /// How they are combined.
+    pub op: AtomicRmwOp,
+    /// Is what was there turned around in the loop, and what takes its place?
+    pub swapped: bool,
+    /// How it traps if it faults.
+    pub code: Option<TrapCode>,
+}
+
+/// Replaces a value in two registers, the less significant half first, if it is as expected; all in memory's byte order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PairCas {
+    /// What was there.
+    pub old: [WritableReg; 2],
+    /// The address.
+    pub address: Reg,
+    /// What is expected.
+    pub expected: [Reg; 2],
+    /// What replaces it.
+    pub new: [Reg; 2],
+    /// How it traps if it faults.
+    pub code: Option<TrapCode>,
+}
+
 /// Does an operation compare signed numbers?
 pub fn is_signed(op: AtomicRmwOp) -> bool {
     matches!(op, AtomicRmwOp::Smin | AtomicRmwOp::Smax)

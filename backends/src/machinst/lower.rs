@@ -331,11 +331,11 @@ impl<M: Machine> Lower<'_, M> {
         }
         let mut offset = i64::from(offset.0);
         let mut base = dfg.resolve_aliases(arg);
-        while let Some(inst) = self.pure_def(base)
-            && let InstData::Binary { opcode: Opcode::Iadd, args } = dfg.insts[inst]
-        {
-            offset += self.signed_constant(args[1])?;
-            base = dfg.resolve_aliases(args[0]);
+        // Whatever leads from the register to the load stands between them.
+        for _ in 0..PINNED_WINDOW {
+            let Some((Opcode::Iadd, x, k)) = self.binary(base) else { break };
+            offset = offset.wrapping_add(self.signed_constant(k)?);
+            base = dfg.resolve_aliases(x);
         }
         let ValueDef::Result(pinned, 0) = dfg.value_def(base) else { return None };
         if dfg.opcode(pinned) != Opcode::GetPinnedReg {

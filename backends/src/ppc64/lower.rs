@@ -14,7 +14,7 @@ use super::regs;
 use super::target::Ppc64Target;
 use super::threads;
 use crate::coverage::RuleSet;
-use crate::machinst::atomic::{Rmw, Width};
+use crate::machinst::atomic::{PairCas, PairRmw, Rmw, Width};
 use crate::machinst::calls::{self, Callee};
 use crate::machinst::lower::power;
 use crate::machinst::pseudo::{Common, FrameArea, SymbolInfo, TableInfo};
@@ -658,13 +658,21 @@ impl generated::Context for Rules<'_, '_> {
     fn quad_rmw(&mut self, flags: MemFlags, op: &AtomicRmwOp, address: Reg, operand: ValueRegs) -> ValueRegs {
         let (old, new) = ([self.temp(), self.temp()], [self.temp(), self.temp()]);
         let (operand, swapped) = (halves(operand), self.cx.is_swapped(flags));
-        self.quad(Quad::Rmw { old, new, address, operand, op: *op, swapped, code: flags.trap_code() });
+        self.quad(Quad::Rmw(PairRmw {
+            old,
+            new,
+            address,
+            operand,
+            op: *op,
+            swapped,
+            code: flags.trap_code(),
+        }));
         ValueRegs::two(old[0].to_reg(), old[1].to_reg())
     }
     fn quad_cas(&mut self, flags: MemFlags, address: Reg, expected: ValueRegs, new: ValueRegs) -> ValueRegs {
         let old = [self.temp(), self.temp()];
         let (expected, new) = (halves(expected), halves(new));
-        self.quad(Quad::Cas { old, address, expected, new, code: flags.trap_code() });
+        self.quad(Quad::Cas(PairCas { old, address, expected, new, code: flags.trap_code() }));
         ValueRegs::two(old[0].to_reg(), old[1].to_reg())
     }
 

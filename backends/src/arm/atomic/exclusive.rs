@@ -4,7 +4,7 @@ use super::{Atomic, Combine, IP, combine};
 use crate::arm::emit::Emit;
 use crate::arm::imm::{ArmImm, Barrier, BranchOffset, Cond};
 use crate::arm::minst::{Features, Inst};
-use crate::machinst::atomic::{Rmw, Width, is_signed};
+use crate::machinst::atomic::{PairCas, PairRmw, Rmw, Width, is_signed};
 use crate::machinst::{EmitError, Reg, WritableReg};
 use windlass_ir::{AtomicRmwOp, TrapCode};
 
@@ -96,14 +96,14 @@ impl Emit<'_> {
                 self.store_exclusive(new.to_reg(), address, word)?;
                 self.retry(top)
             }
-            Atomic::Rmw64 { old, new, address, operand, op, swapped, code } => {
+            Atomic::Rmw64(PairRmw { old, new, address, operand, op, swapped, code }) => {
                 let top = self.buf.offset();
                 self.load(&Inst::Ldrexd { rt: old[0], rt2: old[1], rn: address }, code)?;
                 self.combine64(new, old.map(WritableReg::to_reg), operand, op, swapped)?;
                 self.store_pair(new.map(WritableReg::to_reg), address, code)?;
                 self.retry(top)
             }
-            Atomic::Cas64 { old, address, expected, new, code } => {
+            Atomic::Cas64(PairCas { old, address, expected, new, code }) => {
                 self.cas64(old, address, expected, new, code)
             }
             Atomic::Store64 { old, address, value, code } => self.store64(old, address, value, code),

@@ -4,7 +4,7 @@ use super::{Atomic, Change, KERNEL_BYTES, KERNEL64_BYTES, KERNEL64_REPLACEMENT, 
 use crate::arm::lower::{Lower, Way};
 use crate::arm::pseudo::MInst;
 use crate::arm::regs;
-use crate::machinst::atomic::{Rmw, Width};
+use crate::machinst::atomic::{PairCas, PairRmw, Rmw, Width};
 use crate::machinst::pseudo::FrameArea;
 use crate::machinst::{Reg, ValueRegs, WritableReg};
 use alloc::boxed::Box;
@@ -93,10 +93,10 @@ pub(in crate::arm) fn wide(
     let atomic = match (way, change) {
         (Way::Exclusive, Change::Rmw(op, operand)) => {
             let new = [cx.temp(regs::GPR), cx.temp(regs::GPR)];
-            Atomic::Rmw64 { old, new, address, operand: pair(operand), op, swapped, code }
+            Atomic::Rmw64(PairRmw { old, new, address, operand: pair(operand), op, swapped, code })
         }
         (Way::Exclusive, Change::Cas { expected, new }) => {
-            Atomic::Cas64 { old, address, expected: pair(expected), new: pair(new), code }
+            Atomic::Cas64(PairCas { old, address, expected: pair(expected), new: pair(new), code })
         }
         (_, change) => {
             let change = match change {

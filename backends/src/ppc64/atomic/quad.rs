@@ -5,7 +5,7 @@
 //! memory is in the other byte order the halves have changed places, and the bytes of each are turned around.
 
 use super::takes_if;
-use crate::machinst::atomic::is_signed;
+use crate::machinst::atomic::{PairCas, PairRmw, is_signed};
 use crate::machinst::{OperandVisitor, Reg, WritableReg};
 use crate::ppc64::emit::{CR0, Emit, R0, R11, Result, w};
 use crate::ppc64::imm::{Cond, DqOffset};
@@ -26,35 +26,9 @@ pub enum Quad {
         code: Option<TrapCode>,
     },
     /// Combines memory with a value.
-    Rmw {
-        /// What was there.
-        old: [WritableReg; 2],
-        /// Written over: what is stored.
-        new: [WritableReg; 2],
-        /// The address.
-        address: Reg,
-        /// The value.
-        operand: [Reg; 2],
-        /// How they are combined.
-        op: AtomicRmwOp,
-        /// Is memory in the other byte order?
-        swapped: bool,
-        /// How it traps if it faults.
-        code: Option<TrapCode>,
-    },
+    Rmw(PairRmw),
     /// Replaces what is there if it is as expected, in memory's byte order.
-    Cas {
-        /// What was there.
-        old: [WritableReg; 2],
-        /// The address.
-        address: Reg,
-        /// What is expected.
-        expected: [Reg; 2],
-        /// What replaces it.
-        new: [Reg; 2],
-        /// How it traps if it faults.
-        code: Option<TrapCode>,
-    },
+    Cas(PairCas),
 }
 
 /// The register of the more significant half in memory, and the other.
@@ -65,7 +39,7 @@ fn in_memory<R>([lo, hi]: [R; 2], swapped: bool) -> (R, R) {
 impl Quad {
     /// Does its expansion change the carry?
     pub fn sets_carry(&self) -> bool {
-        matches!(self, Quad::Rmw { op: AtomicRmwOp::Add | AtomicRmwOp::Sub, .. })
+        matches!(self, Quad::Rmw(PairRmw { op: AtomicRmwOp::Add | AtomicRmwOp::Sub, .. }))
     }
 
     /// Shows its operands. What it reads is still wanted when the results are written: the loop may go round.
@@ -75,7 +49,7 @@ impl Quad {
                 v.reg_late_use(address);
                 v.pair_def(hi, lo);
             }
-            Quad::Rmw { old, new, address, operand, swapped, .. } => {
+            Quad::Rmw(PairRmw { old, new, address, operand, swapped, .. }) => {
                 v.reg_late_use(address);
                 operand.iter_mut().for_each(|reg| v.reg_late_use(reg));
                 for pair in [old, new] {
@@ -83,7 +57,7 @@ impl Quad {
                     v.pair_def(even, odd);
                 }
             }
-            Quad::Cas { old: [lo, hi], address, expected, new: [new_lo, new_hi], .. } => {
+            Quad::Cas(PairCas { old: [lo, hi], address, expected, new: [new_lo, new_hi], .. }) => {
                 v.reg_late_use(address);
                 expected.iter_mut().for_each(|reg| v.reg_late_use(reg));
                 v.pair_late_use(new_hi, new_lo);
@@ -102,11 +76,11 @@ impl Quad {
         let writes = |regs: [WritableReg; 2]| reads(regs.map(WritableReg::to_reg));
         match *self {
             Quad::Load { value, address, .. } => write!(out, "lq {}, [{}]", writes(value), name(address)),
-            Quad::Rmw { old, new, address, operand, op, .. } => {
+            Quad::Rmw(PairRmw { old, new, address, operand, op, .. }) => {
                 let (old, new) = (writes(old), writes(new));
                 write!(out, "atomic128 {op} {old}, {new}, [{}], {}", name(address), reads(operand))
             }
-            Quad::Cas { old, address, expected, new, .. } => {
+            Quad::Cas(PairCas { old, address, expected, new, .. }) => {
                 write!(out, "cas128 {}, [{}], ", writes(old), name(address))?;
                 write!(out, "{}, {}", reads(expected), reads(new))
             }
@@ -121,7 +95,7 @@ impl Emit<'_> {
                 self.may_trap(code);
                 self.real(&Inst::Lq { rt: hi, rt2: lo, ra: address, d: DqOffset::ZERO })
             }
-            Quad::Rmw { old, new, address, operand, op, swapped, code } => {
+            Quad::Rmw(PairRmw { old, new, address, operand, op, swapped, code }) => {
                 let top = self.buf.offset();
                 let (even, odd) = in_memory(old, swapped);
                 self.load_quad(even, odd, address, code)?;
@@ -131,7 +105,7 @@ impl Emit<'_> {
                 let (even, odd) = in_memory(new.map(WritableReg::to_reg), swapped);
                 self.store_quad(even, odd, address, code, top)
             }
-            Quad::Cas { old, address, expected, new, code } => {
+            Quad::Cas(PairCas { old, address, expected, new, code }) => {
                 self.cas_quad(old, address, expected, new, code)
             }
         }
