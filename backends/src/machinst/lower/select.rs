@@ -228,18 +228,13 @@ impl<'f, M: AbiMachine> Lower<'f, M> {
 
     fn make_value_regs(&mut self, v: Value, inst: Option<Inst>) -> Result<(), CompileError> {
         let ty = self.func.dfg.value_type(v);
-        let Some(classes) = self.machine.classes_of(ty) else {
+        let Some(regs) = self.temps(ty) else {
             let target = self.machine.name();
             return Err(match inst {
                 Some(inst) => CompileError::unsupported_op(target, inst, self.func.dfg.opcode(inst), ty),
                 None => CompileError::Unsupported { target, inst: None, what: format!("type {ty}") },
             });
         };
-        let mut regs = ValueRegs::none();
-        for &class in classes {
-            regs.regs[usize::from(regs.len)] = self.temp(class).to_reg();
-            regs.len += 1;
-        }
         self.value_regs[v] = regs;
         Ok(())
     }
